@@ -1,1 +1,20 @@
-//! x
+//! wsferry: lets a browser reach an ordinary TCP server.
+//!
+//! The library is the gateway without its command line. The floors, from the top down, and what may
+//! import what, are in ARCHITECTURE.md. The life of a session, as types:
+//! [`config::Config`] (valid) → [`server::Gateway`] (bound) → [`net::Stream`] (accepted) →
+//! [`request::Request`] (a handshake) → [`auth::Admitted`] (let in) → [`target::Address`] (where to)
+//! → [`session::Session`] (joined) → [`outcome::Outcome`] (ended).
+
+pub mod auth;
+pub mod config;
+pub mod error;
+pub mod front;
+pub mod net;
+pub mod observe;
+pub mod outcome;
+pub mod relay;
+pub mod request;
+pub mod server;
+pub mod session;
+pub mod target;

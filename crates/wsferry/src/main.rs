@@ -1,1 +1,17 @@
-fn main(){}
+//! The program: words typed by a person → a gateway that runs until it is told to stop.
+#![allow(clippy::print_stderr, clippy::print_stdout)] // a program talks to its terminal
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let command = cli::parse(); // wrong usage ends here, with status 2
+    match cli::run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wsferry: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

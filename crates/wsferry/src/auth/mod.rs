@@ -1,0 +1,134 @@
+//! Who may connect: the rules against DNS rebinding and cross-site hijacking, on from the first day.
+//!
+//! CORS does not cover WebSocket: any page in the world may open a connection to any host, and the
+//! browser adds the user's cookies. What it also adds, and no page can forge, is `Origin`.
+
+use http::StatusCode;
+use wsferry_proto::{HostName, Origin};
+
+use crate::request::Request;
+
+/// What the rules allow beyond what is always allowed.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Origins of other hosts whose pages may connect.
+    pub allow_origin: Vec<AllowOrigin>,
+    /// Whether a client without an Origin (which no browser is) is refused.
+    pub require_origin: bool,
+    /// Names under which this gateway may be reached.
+    pub allow_host: Vec<AllowHost>,
+}
+
+/// An item of `--allow-origin`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllowOrigin {
+    /// `*`: pages of every origin.
+    Any,
+    /// One origin.
+    One(Origin),
+}
+
+/// An item of `--allow-host`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllowHost {
+    /// `*`: every name.
+    Any,
+    /// One name.
+    One(HostName),
+}
+
+/// A decided no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// The status.
+    pub status: StatusCode,
+    /// One sentence for the client.
+    pub reason: &'static str,
+    /// For the log: the flag that would let this client in.
+    pub remedy: String,
+}
+
+/// Proof that a request was let in: only [`Policy::admit`] makes one, and no session starts without.
+#[derive(Debug)]
+pub struct Admitted(());
+
+/// The rules of one listener.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    settings: Settings,
+    on_loopback: bool,
+    names: Vec<HostName>,
+}
+
+impl Policy {
+    /// `on_loopback`: whether only this machine can reach the listener. `names`: those of the
+    /// machine, and of the listener.
+    pub fn new(settings: Settings, on_loopback: bool, names: Vec<HostName>) -> Self {
+        Self { settings, on_loopback, names }
+    }
+
+    /// Whether the client means this gateway. A page whose name was pointed at this machine after it
+    /// was loaded (DNS rebinding) says its own name here.
+    ///
+    /// # Errors
+    /// 403, with the flag that would allow the name.
+    pub fn check_host(&self, request: &Request) -> Result<(), Denial> {
+        let name = &request.host.name;
+        let is_own = match name {
+            name if name.is_loopback() => true,
+            _ if self.on_loopback => false,
+            HostName::Address(_) => true, // rebinding needs a name
+            HostName::Name(_) => self.names.contains(name),
+        };
+        let is_allowed = |item: &AllowHost| match item {
+            AllowHost::Any => true,
+            AllowHost::One(allowed) => allowed == name,
+        };
+        if is_own || self.settings.allow_host.iter().any(is_allowed) {
+            return Ok(());
+        }
+        Err(Denial {
+            status: StatusCode::FORBIDDEN,
+            reason: "this host name is not served here",
+            remedy: format!("--allow-host {name}"),
+        })
+    }
+
+    /// Whether the client may have a session.
+    ///
+    /// # Errors
+    /// 403, with the flag that would allow it.
+    pub fn admit(&self, request: &Request) -> Result<Admitted, Denial> {
+        self.check_host(request)?;
+        self.check_origin(request)?;
+        Ok(Admitted(()))
+    }
+
+    fn check_origin(&self, request: &Request) -> Result<(), Denial> {
+        let Some(origin) = &request.origin else {
+            return if self.settings.require_origin {
+                Err(Denial {
+                    status: StatusCode::FORBIDDEN,
+                    reason: "the handshake has no Origin",
+                    remedy: "no --require-origin".to_owned(),
+                })
+            } else {
+                Ok(())
+            };
+        };
+        // Any port and scheme of the same host: a dev server beside the gateway just works.
+        let is_same_host = origin.host() == Some(&request.host.name);
+        let is_allowed = |item: &AllowOrigin| match item {
+            AllowOrigin::Any => true,
+            AllowOrigin::One(allowed) => allowed == origin,
+        };
+        if is_same_host || self.settings.allow_origin.iter().any(is_allowed) {
+            return Ok(());
+        }
+        Err(Denial {
+            status: StatusCode::FORBIDDEN,
+            reason: "pages of this origin may not connect here",
+            remedy: format!("--allow-origin {origin}"),
+        })
+    }
+}

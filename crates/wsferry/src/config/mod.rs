@@ -1,0 +1,215 @@
+//! Text → valid settings. After it nothing is checked again.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use wsferry_proto::{HostName, KeepAlive, Kind, Origin};
+
+use crate::auth::{self, AllowHost, AllowOrigin};
+use crate::front::Dial;
+use crate::relay;
+pub use crate::server::Config;
+use crate::session;
+use crate::target::Address;
+
+/// How long a Ping may go unanswered.
+pub const PONG_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The defaults, which are safe: see `docs/options.md` for what each of them is for.
+pub mod default {
+    /// Seconds of silence before a Ping.
+    pub const HEARTBEAT: &str = "25";
+    /// Seconds for the target's name and connection.
+    pub const CONNECT_TIMEOUT: &str = "5";
+    /// Seconds for a request head.
+    pub const HEADER_TIMEOUT: &str = "10";
+    /// Seconds for the answer to a Close.
+    pub const CLOSE_TIMEOUT: &str = "10";
+    /// Seconds that the target may still send after its client closed.
+    pub const LINGER: &str = "1";
+    /// Seconds without any progress of a write.
+    pub const WRITE_TIMEOUT: &str = "60";
+    /// Seconds for the drain.
+    pub const DRAIN_TIMEOUT: &str = "30";
+    /// Connections that are not sessions yet.
+    pub const MAX_HANDSHAKES: &str = "1024";
+}
+
+/// Where to listen: `[host:]port`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenAddress {
+    /// A name, an address without brackets, or nothing for all addresses.
+    pub host: String,
+    /// 0 for a free one.
+    pub port: u16,
+}
+
+/// Text that is not what was expected: one sentence with the text, what was expected, and an example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueError {
+    text: String,
+    expected: &'static str,
+}
+
+impl ValueError {
+    fn new(text: &str, expected: &'static str) -> Self {
+        Self { text: text.to_owned(), expected }
+    }
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is not {}", self.text, self.expected)
+    }
+}
+
+impl std::error::Error for ValueError {}
+
+impl FromStr for ListenAddress {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let error = || {
+            ValueError::new(
+                text,
+                "an address to listen on: give a port, such as 27016, or host:port, such as \
+                 127.0.0.1:27016 or [::1]:27016",
+            )
+        };
+        let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+        if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(error());
+        }
+        let port = port.parse().map_err(|_| error())?;
+        let host = match host {
+            "" | "*" => String::new(),
+            host => match host.parse().map_err(|_| error())? {
+                HostName::Name(name) => name.into(),
+                HostName::Address(address) => address.to_string(),
+            },
+        };
+        Ok(Self { host, port })
+    }
+}
+
+/// Reads a duration in seconds.
+///
+/// # Errors
+/// Not a number from 0 to 10^9.
+pub fn seconds(text: &str) -> Result<Duration, ValueError> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|seconds| (0.0..=1e9).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| ValueError::new(text, "a number of seconds, such as 25 or 0.5"))
+}
+
+/// Reads an item of `--allow-origin`.
+///
+/// # Errors
+/// Neither `*`, nor `null`, nor an origin.
+pub fn allow_origin(text: &str) -> Result<AllowOrigin, ValueError> {
+    match (text, Origin::from(text)) {
+        ("*", _) => Ok(AllowOrigin::Any),
+        ("null" | "file://", origin) | (_, origin @ Origin::Site { .. }) => {
+            Ok(AllowOrigin::One(origin))
+        }
+        _ => Err(ValueError::new(
+            text,
+            "an origin: give scheme://host[:port] without a path, such as https://example.com, or \
+             null, or * for every origin",
+        )),
+    }
+}
+
+/// Reads an item of `--allow-host`.
+///
+/// # Errors
+/// Neither `*` nor a host name.
+pub fn allow_host(text: &str) -> Result<AllowHost, ValueError> {
+    if text == "*" {
+        return Ok(AllowHost::Any);
+    }
+    text.parse().map(AllowHost::One).map_err(|_| {
+        ValueError::new(text, "a host name without a port, such as play.example.com, or * for any")
+    })
+}
+
+/// The pings of `--heartbeat`: 0 turns them off.
+pub fn keep_alive(interval: Duration) -> Option<KeepAlive> {
+    (!interval.is_zero()).then_some(KeepAlive { interval, timeout: PONG_TIMEOUT })
+}
+
+/// The configuration of `wsferry LISTEN TARGET` without a flag.
+pub fn plain(listen: ListenAddress, target: Address) -> Config {
+    let of = |text| seconds(text).unwrap_or_default();
+    Config {
+        listen_host: listen.host,
+        listen_port: listen.port,
+        target,
+        web: None,
+        auth: auth::Settings::default(),
+        session: session::Settings {
+            relay: relay::Settings {
+                keep_alive: keep_alive(of(default::HEARTBEAT)),
+                accept_text: true,
+                send: Kind::Binary,
+                close_timeout: of(default::CLOSE_TIMEOUT),
+                linger: of(default::LINGER),
+                write_timeout: of(default::WRITE_TIMEOUT),
+            },
+            connect_timeout: of(default::CONNECT_TIMEOUT),
+        },
+        dial: Dial::AfterAccept,
+        header_timeout: of(default::HEADER_TIMEOUT),
+        drain_timeout: of(default::DRAIN_TIMEOUT),
+        max_connections: None,
+        max_handshakes: default::MAX_HANDSHAKES.parse().unwrap_or(1024),
+        run_once: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_to_listen_on_may_leave_out_the_host() {
+        for (text, host, port) in [
+            ("27016", "", 27016),
+            (":27016", "", 27016),
+            ("0", "", 0),
+            ("localhost:1", "localhost", 1),
+            ("127.0.0.1:80", "127.0.0.1", 80),
+            ("[::1]:80", "::1", 80),
+            ("*:80", "", 80),
+        ] {
+            let expected = ListenAddress { host: host.to_owned(), port };
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+        for text in ["", "x", "65536", "-1", "+1", "localhost:", "::1:80", "a b:1", "1:2:3"] {
+            let error = text.parse::<ListenAddress>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{text:?} is not")), "{error}");
+        }
+    }
+
+    #[test]
+    fn seconds_may_have_a_fraction_and_nothing_else() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["", "-1", "nan", "inf", "1s", "1e10"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn origins_and_hosts_with_more_than_they_are_refused() {
+        for text in ["example.com", "https://example.com/", "https://", "", "https://*.example.com"]
+        {
+            assert!(allow_origin(text).is_err(), "{text}");
+        }
+        for text in ["https://example.com", "example.com:80", "", "*.example.com"] {
+            assert!(allow_host(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What a request gets: a session, a file, or a refusal.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use http::{Request as HttpRequest, Response, StatusCode};
+use http_body::{Frame, SizeHint};
+use hyper::body::{Body as HttpBody, Incoming};
+use hyper::service::Service;
+use pin_project_lite::pin_project;
+use wsferry_proto::handshake::{self, Refusal, Upgrade, Verdict};
+
+use super::guard::{InFlight, InFlightMark};
+use super::response::{self, Body};
+use super::{Dial, Front};
+use crate::auth::Denial;
+use crate::error::DialError;
+use crate::observe;
+use crate::request::Request;
+use crate::session::Joining;
+use crate::target::{self, Address};
+
+/// Answers the requests of one connection.
+#[derive(Debug)]
+pub(super) struct Answerer {
+    pub(super) front: Arc<Front>,
+    pub(super) client: SocketAddr,
+    pub(super) in_flight: InFlight,
+    /// What was decided by the last request, if it was a good handshake.
+    pub(super) joining: Arc<Mutex<Option<Joining>>>,
+}
+
+/// A no, whoever decided it.
+enum No {
+    Rule(Refusal),
+    Policy(Denial),
+    Other(StatusCode, String),
+}
+
+impl From<Refusal> for No {
+    fn from(refusal: Refusal) -> Self {
+        Self::Rule(refusal)
+    }
+}
+
+impl From<Denial> for No {
+    fn from(denial: Denial) -> Self {
+        Self::Policy(denial)
+    }
+}
+
+impl Service<HttpRequest<Incoming>> for Answerer {
+    type Response = Response<Tracked>;
+    type Error = std::convert::Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn call(&self, request: HttpRequest<Incoming>) -> Self::Future {
+        let mark = self.in_flight.begin();
+        let front = Arc::clone(&self.front);
+        let joining = Arc::clone(&self.joining);
+        let client = self.client;
+        Box::pin(async move {
+            let request = request.map(drop); // a body is never read: its request is the last one
+            let response = match decide(&front, client, &request).await {
+                Ok(Decision::Join(upgrade, join)) => {
+                    *joining.lock().unwrap_or_else(PoisonError::into_inner) = Some(join);
+                    response::switching_protocols(upgrade)
+                }
+                Ok(Decision::File(response)) => response,
+                Err(no) => refuse(client, &no),
+            };
+            Ok(response.map(|body| Tracked { body, _mark: mark }))
+        })
+    }
+}
+
+enum Decision {
+    Join(Upgrade, Joining),
+    File(Response<Body>),
+}
+
+/// The order of the questions: is it a request at all, does it mean this host, is it a handshake,
+/// may this client in, can the target be reached.
+async fn decide(
+    front: &Front,
+    client: SocketAddr,
+    request: &HttpRequest<()>,
+) -> Result<Decision, No> {
+    let headers = request.headers();
+    let verdict = handshake::judge(request.method(), request.version(), headers)?;
+    let said = Request::read(client, request.uri(), headers)?;
+    let Verdict::Upgrade(upgrade) = verdict else {
+        front.policy.check_host(&said)?;
+        let Some(web) = &front.web else { return Err(Refusal::UPGRADE_REQUIRED.into()) };
+        let mut response = web.answer(request).await;
+        if announces_body(request) {
+            let close = http::HeaderValue::from_static("close");
+            response.headers_mut().insert(http::header::CONNECTION, close);
+        }
+        observe::served(client, response.status(), request.uri().path());
+        return Ok(Decision::File(response));
+    };
+    let admitted = front.policy.admit(&said)?;
+    if front.closed.is_cancelled() {
+        return Err(No::Other(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the gateway is stopping".to_owned(),
+        ));
+    }
+    let address = Arc::clone(&front.target);
+    let dialed = match front.dial {
+        Dial::BeforeAccept if *address != Address::Echo => Some(
+            target::dial(&address, front.connect_timeout)
+                .await
+                .map_err(|error| cannot_dial(&error))?,
+        ),
+        _ => None,
+    };
+    Ok(Decision::Join(upgrade, Joining { admitted, address, dialed }))
+}
+
+fn announces_body(request: &HttpRequest<()>) -> bool {
+    request.headers().contains_key(http::header::TRANSFER_ENCODING)
+        || request.headers().get(http::header::CONTENT_LENGTH).is_some_and(|length| length != "0")
+}
+
+fn cannot_dial(error: &DialError) -> No {
+    let status = match error {
+        DialError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::BAD_GATEWAY,
+    };
+    No::Other(status, format!("the target cannot be reached: {error}"))
+}
+
+fn refuse(client: SocketAddr, no: &No) -> Response<Body> {
+    match no {
+        No::Rule(refusal) => {
+            observe::refused(client, refusal.status, refusal.reason, "");
+            response::refusal(refusal)
+        }
+        No::Policy(denial) => {
+            observe::refused(client, denial.status, denial.reason, &denial.remedy);
+            response::sentence(denial.status, denial.reason)
+        }
+        No::Other(status, reason) => {
+            observe::refused(client, *status, reason, "");
+            response::sentence(*status, reason)
+        }
+    }
+}
+
+pin_project! {
+    /// A body that says when it is done.
+    pub(super) struct Tracked {
+        #[pin]
+        body: Body,
+        _mark: InFlightMark,
+    }
+}
+
+impl HttpBody for Tracked {
+    type Data = bytes::Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,74 @@
+//! One connection from its first byte to its end, or to its session.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use hyper::server::conn::http1;
+use tokio::io::AsyncWriteExt;
+
+use super::Front;
+use super::answer::Answerer;
+use super::guard::Guard;
+use super::response;
+use crate::net::{Farewell, Stream, farewell};
+use crate::observe;
+use crate::session::Joining;
+
+/// How long a client that was refused may take to end its connection.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A connection whose handshake is done: what a session is made of.
+#[derive(Debug)]
+pub struct Handover {
+    /// The client.
+    pub stream: Stream,
+    /// What the client sent behind its handshake.
+    pub early: Bytes,
+    /// What was decided about it.
+    pub joining: Joining,
+}
+
+/// Serves HTTP on a connection until it ends or becomes a session.
+pub async fn serve(stream: Stream, client: SocketAddr, front: Arc<Front>) -> Option<Handover> {
+    let guard = Guard::new(stream, front.header_timeout, front.write_timeout);
+    let joining = Arc::new(Mutex::new(None));
+    let answerer = Answerer {
+        front: Arc::clone(&front),
+        client,
+        in_flight: guard.in_flight(),
+        joining: Arc::clone(&joining),
+    };
+    let mut connection = http1::Builder::new().half_close(true).serve_connection(guard, answerer);
+    // An error is one of the socket, or a rejection that the guard tells below.
+    let ended = tokio::select! {
+        ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
+        () = front.drain.cancelled() => {
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|cx| connection.poll_without_shutdown(cx)).await
+        }
+    };
+    let (mut stream, early, rejection) = connection.into_parts().io.into_parts();
+    let joining = joining.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let (Some(joining), Ok(())) = (joining, &ended) {
+        return Some(Handover { stream, early, joining });
+    }
+    if let Some((status, reason)) = rejection.and_then(super::guard::Rejection::answer) {
+        observe::refused(client, status, reason, "");
+        let _ = stream.write_all(&response::raw(status, reason)).await;
+    }
+    let how = if ended.is_ok() || rejection.is_some() { Farewell::Polite } else { Farewell::Drop };
+    farewell(stream, how, FAREWELL).await;
+    None
+}
+
+/// Answers 503 to a connection that is one too many, without reading what it wants.
+pub async fn turn_away(mut stream: Stream, client: SocketAddr) {
+    let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "too many connections");
+    observe::refused(client, status, reason, "--max-connections");
+    let _ = stream.write_all(&response::raw(status, reason)).await;
+    farewell(stream, Farewell::Polite, FAREWELL).await;
+}

@@ -1,0 +1,54 @@
+//! What is spoken before a session: HTTP, the upgrade, files.
+//!
+//! A connection comes in at [`serve`]. The [`guard`] lets only well-formed request heads through to
+//! hyper; [`answer`] decides what each request gets; a connection that was upgraded leaves as a
+//! [`Session`](crate::session::Session).
+
+mod answer;
+mod connection;
+mod guard;
+mod response;
+mod web;
+
+pub use connection::{Handover, serve, turn_away};
+pub use web::{Files, Web};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Policy;
+use crate::target::Address;
+
+/// When the target is dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dial {
+    /// After the handshake: a failure is a close code, which a page can read.
+    AfterAccept,
+    /// Before the handshake is answered: a failure is 502 or 504, which a load balancer can read.
+    BeforeAccept,
+}
+
+/// What all connections of a listener share.
+#[derive(Debug)]
+pub struct Front {
+    /// Who may connect.
+    pub policy: Policy,
+    /// The files that are served.
+    pub web: Option<Web>,
+    /// Where sessions lead.
+    pub target: Arc<Address>,
+    /// When the target is dialled.
+    pub dial: Dial,
+    /// How long a dial may take.
+    pub connect_timeout: Duration,
+    /// How long a request head may take in total.
+    pub header_timeout: Duration,
+    /// How long a client may take no byte of an answer.
+    pub write_timeout: Duration,
+    /// Cancelled when the gateway stops.
+    pub drain: CancellationToken,
+    /// No new session is begun, though files are still served.
+    pub closed: CancellationToken,
+}

@@ -1,0 +1,98 @@
+//! Listening sockets.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+
+use crate::error::StartError;
+
+/// As many connections may wait to be accepted; the system caps it by its own limit.
+const BACKLOG: i32 = 4096;
+
+/// The addresses of a host to listen on; an empty host means all addresses, IPv4 and IPv6.
+///
+/// # Errors
+/// [`StartError::Unresolved`].
+pub async fn resolve_listen(host: &str, port: u16) -> Result<Vec<SocketAddr>, StartError> {
+    if host.is_empty() {
+        return Ok(vec![SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)]);
+    }
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let unresolved =
+        |reason| StartError::Unresolved { role: "listen host", host: host.to_owned(), reason };
+    let mut addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(|error| unresolved(error.to_string()))?
+        .collect();
+    addresses.sort();
+    addresses.dedup();
+    if addresses.is_empty() {
+        return Err(unresolved("it has no address".to_owned()));
+    }
+    Ok(addresses)
+}
+
+/// Binds all `addresses` of one host. With port 0, all get the port that the first one got.
+///
+/// # Errors
+/// A sentence about the address that cannot be bound.
+pub fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    for &(mut address) in addresses {
+        if let Some(first) = listeners.first().and_then(|first| first.local_addr().ok())
+            && address.port() == 0
+        {
+            address.set_port(first.port());
+        }
+        let listener = match listen(address) {
+            // A machine without IPv6: all addresses are those of IPv4, and a name that leads to both
+            // leads to the other one.
+            Err(error)
+                if address.is_ipv6() && lacks_ipv6(&error) && address.ip().is_unspecified() =>
+            {
+                address.set_ip(Ipv4Addr::UNSPECIFIED.into());
+                listen(address)
+            }
+            Err(error) if address.is_ipv6() && lacks_ipv6(&error) && addresses.len() > 1 => {
+                continue;
+            }
+            result => result,
+        };
+        listeners.push(listener.map_err(|source| start_error(address, source))?);
+    }
+    Ok(listeners)
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if let IpAddr::V6(ip) = address.ip() {
+        // `[::]` alone takes IPv4 too, whatever the system's default is.
+        socket.set_only_v6(!ip.is_unspecified())?;
+    }
+    // Elsewhere it lets a restart bind at once; on Windows it would let two programs share a port.
+    if cfg!(not(windows)) {
+        socket.set_reuse_address(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn lacks_ipv6(error: &io::Error) -> bool {
+    // EAFNOSUPPORT has no kind of its own.
+    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+        || error.raw_os_error() == Some(97)
+}
+
+fn start_error(address: SocketAddr, source: io::Error) -> StartError {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => StartError::PortInUse { address },
+        io::ErrorKind::PermissionDenied => StartError::PortDenied { address },
+        _ => StartError::Bind { address, source },
+    }
+}

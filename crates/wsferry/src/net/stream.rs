@@ -1,0 +1,119 @@
+//! One connected transport, to a client or to a target.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::system;
+
+/// A connected transport. An enum and not a trait object: the path of a byte has no indirect call.
+#[derive(Debug)]
+pub enum Stream {
+    /// Plain TCP.
+    Tcp(TcpStream),
+}
+
+impl Stream {
+    /// A TCP connection, with the options that both clients and targets get: small writes leave at
+    /// once, and the system notices a machine that is gone.
+    pub fn tcp(socket: TcpStream) -> Self {
+        // A socket that is already reset refuses options; the first read will tell.
+        let _ = socket.set_nodelay(true);
+        let keep_alive = TcpKeepalive::new().with_time(Duration::from_secs(60));
+        let _ = SockRef::from(&socket).set_tcp_keepalive(&keep_alive);
+        Self::Tcp(socket)
+    }
+
+    /// Reads into `room`: 0 bytes mean the end of the stream.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut room = ReadBuf::new(room);
+        match AsyncRead::poll_read(Pin::new(self), cx, &mut room) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(room.filled().len())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Writes some of `bytes`.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match AsyncWrite::poll_write(Pin::new(self), cx, bytes) {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            other => other,
+        }
+    }
+
+    /// Ends what this side sends; the other direction stays open.
+    pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_shutdown(Pin::new(self), cx)
+    }
+
+    /// Bytes that were written but that the other machine has not acknowledged. 0 where the system
+    /// cannot tell.
+    pub fn unacknowledged(&self) -> usize {
+        match self {
+            Self::Tcp(socket) => system::unacknowledged(socket),
+        }
+    }
+
+    /// Ends the connection with RST: the other side must not take what it got for everything.
+    pub fn abort(self) {
+        match self {
+            Self::Tcp(socket) => {
+                let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+            }
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_read(cx, room),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(())) // nothing is buffered on this side of the kernel
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,157 @@
+//! Frames → bytes: what the client sends goes to the target.
+
+use std::io;
+use std::ops::Range;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use wsferry_proto::{Connection, Event, Violation};
+
+use super::buffer::{Buffer, CHUNK, Pending};
+use super::stall::Stall;
+use crate::net::Stream;
+
+/// How the client's stream ended.
+#[derive(Debug)]
+pub enum ClientEnd {
+    /// With a Close.
+    Closed,
+    /// With a broken rule.
+    Failed(Violation),
+    /// Without a Close.
+    Lost(String),
+}
+
+/// The half of the relay that goes to the target.
+#[derive(Debug)]
+pub struct Deframe {
+    /// Payload that is to be written; its buffer also holds what is not decoded yet.
+    pending: Option<Pending>,
+    /// In the buffer of `pending`: bytes that are not decoded yet.
+    raw: Range<usize>,
+    /// Why nothing more comes from the client.
+    pub end: Option<ClientEnd>,
+    /// Why nothing more goes to the target; what the client still sends is thrown away.
+    pub broken: Option<io::Error>,
+    /// FIN was sent, or could not be.
+    pub is_finished: bool,
+    /// Payload bytes written.
+    pub bytes: u64,
+    /// Watches the writes.
+    pub stall: Stall,
+}
+
+impl Deframe {
+    /// `early`: what came behind the handshake, at most one chunk.
+    pub fn new(early: &[u8], stall: Stall) -> Self {
+        let mut pending = None;
+        let length = early.len().min(CHUNK);
+        if length > 0 {
+            let mut buffer = Buffer::take();
+            buffer[..length].copy_from_slice(&early[..length]);
+            pending = Some(Pending { buffer, range: 0..0 });
+        }
+        Self {
+            pending,
+            raw: 0..length,
+            end: None,
+            broken: None,
+            is_finished: false,
+            bytes: 0,
+            stall,
+        }
+    }
+
+    /// Whether the target keeps the client from being read.
+    pub fn holds_back(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Moves what can be moved; ready when FIN was sent behind everything.
+    pub fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        client: &mut Stream,
+        target: &mut Stream,
+        machine: &mut Connection,
+    ) -> Poll<()> {
+        loop {
+            if self.is_finished {
+                return Poll::Ready(());
+            }
+            if let Some(pending) = &mut self.pending {
+                if !pending.range.is_empty() && self.broken.is_none() {
+                    let Poll::Ready(written) = target.poll_write(cx, pending.bytes()) else {
+                        self.stall.blocked(now);
+                        return Poll::Pending;
+                    };
+                    self.stall.progress();
+                    match written {
+                        Ok(length) => {
+                            pending.range.start += length;
+                            self.bytes += length as u64;
+                        }
+                        Err(error) => self.broken = Some(error),
+                    }
+                    continue;
+                }
+                if self.end.is_none() && !self.raw.is_empty() {
+                    if machine.is_paused() {
+                        return Poll::Pending; // the other half sends the Pongs and calls again
+                    }
+                    self.decode(now, machine);
+                    continue;
+                }
+                self.pending = None;
+            }
+            if self.end.is_some() {
+                if self.broken.is_none() {
+                    // An error means that the target has ended already: there is nobody to tell.
+                    let _ = ready!(target.poll_shutdown(cx));
+                }
+                self.is_finished = true;
+                return Poll::Ready(());
+            }
+            let mut buffer = Buffer::take();
+            match ready!(client.poll_read(cx, &mut buffer[..CHUNK])) {
+                Ok(0) => self.end = Some(ClientEnd::Lost("connection ended".to_owned())),
+                Err(error) => self.end = Some(ClientEnd::Lost(error.to_string())),
+                Ok(length) => {
+                    self.raw = 0..length;
+                    self.pending = Some(Pending { buffer, range: 0..0 });
+                }
+            }
+        }
+    }
+
+    /// Decodes all that was read, and moves the payload together so that many small frames are
+    /// written at once.
+    fn decode(&mut self, now: Instant, machine: &mut Connection) {
+        let Some(Pending { buffer, range: ready }) = &mut self.pending else { return };
+        *ready = self.raw.start..self.raw.start;
+        while !self.raw.is_empty() {
+            let (taken, event) = machine.handle_bytes(now, &mut buffer[self.raw.clone()]);
+            let start = self.raw.start;
+            self.raw.start += taken;
+            match event {
+                Some(Event::Payload(payload)) => {
+                    let payload = start + payload.range.start..start + payload.range.end;
+                    if (*ready).is_empty() {
+                        *ready = payload;
+                    } else {
+                        let length = payload.len();
+                        buffer.copy_within(payload, ready.end);
+                        ready.end += length;
+                    }
+                }
+                Some(Event::Close(_)) => self.end = Some(ClientEnd::Closed),
+                Some(Event::Failed(violation)) => self.end = Some(ClientEnd::Failed(violation)),
+                None => return,
+            }
+            if self.end.is_some() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Bytes → frames: what the target sends goes to the client, with control frames between.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use wsferry_proto::{Connection, Kind, MAX_CONTROL_FRAME, whole_characters};
+
+use super::buffer::{Buffer, CHUNK, HEAD_ROOM, Pending};
+use super::stall::Stall;
+use crate::net::Stream;
+
+/// How the target's stream ended.
+#[derive(Debug)]
+pub enum TargetEnd {
+    /// With FIN: it is complete.
+    Complete,
+    /// Cut.
+    Failed(io::Error),
+    /// With bytes that are not UTF-8, where text is to be sent.
+    NotText,
+}
+
+/// The half of the relay that goes to the client.
+#[derive(Debug)]
+pub struct Enframe {
+    /// Whole frames that are to be written, or the rest of one.
+    pending: Option<Pending>,
+    /// Payload bytes of the frame in `pending`.
+    payload: usize,
+    kind: Kind,
+    /// Text only: the bytes of a character whose end has not come yet.
+    carried: [u8; 3],
+    carries: u8,
+    /// Why nothing more comes from the target.
+    pub end: Option<TargetEnd>,
+    /// The target is not read any more.
+    pub is_closing: bool,
+    /// Why nothing more goes to the client.
+    pub broken: Option<io::Error>,
+    /// Our Close was written, or nothing more can be.
+    pub is_finished: bool,
+    /// Payload bytes written.
+    pub bytes: u64,
+    /// Watches the writes.
+    pub stall: Stall,
+}
+
+impl Enframe {
+    /// `kind`: what the target's bytes are sent as.
+    pub const fn new(kind: Kind, stall: Stall) -> Self {
+        Self {
+            pending: None,
+            payload: 0,
+            kind,
+            carried: [0; 3],
+            carries: 0,
+            end: None,
+            is_closing: false,
+            broken: None,
+            is_finished: false,
+            bytes: 0,
+            stall,
+        }
+    }
+
+    /// Whether the client keeps frames from being sent.
+    pub const fn holds_back(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Moves what can be moved. Ready when the target ended (once), and when this half is finished.
+    pub fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        client: &mut Stream,
+        target: &mut Stream,
+        machine: &mut Connection,
+    ) -> Poll<()> {
+        loop {
+            if self.is_finished {
+                return Poll::Ready(());
+            }
+            if let Some(pending) = &mut self.pending {
+                let Poll::Ready(written) = client.poll_write(cx, pending.bytes()) else {
+                    self.stall.blocked(now);
+                    return Poll::Pending;
+                };
+                self.stall.progress();
+                match written {
+                    Ok(length) => pending.range.start += length,
+                    Err(error) => {
+                        self.broken = Some(error);
+                        self.is_finished = true;
+                        self.pending = None;
+                        return Poll::Ready(());
+                    }
+                }
+                if pending.range.is_empty() {
+                    self.pending = None;
+                    self.bytes += std::mem::take(&mut self.payload) as u64;
+                }
+                continue;
+            }
+            // Between two frames: what the protocol wants goes first.
+            if machine.owes_control() {
+                self.pending = Some(control_frames(now, machine));
+                continue;
+            }
+            if machine.close_is_sent() {
+                self.is_finished = true;
+                return Poll::Ready(());
+            }
+            if self.end.is_some() {
+                return Poll::Ready(()); // to be settled: a Close follows
+            }
+            if self.is_closing {
+                return Poll::Pending;
+            }
+            if ready!(self.poll_target(cx, target, machine)) {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// Reads a chunk of the target and puts its header before it: whether the target ended.
+    fn poll_target(
+        &mut self,
+        cx: &mut Context<'_>,
+        target: &mut Stream,
+        machine: &Connection,
+    ) -> Poll<bool> {
+        let mut buffer = Buffer::take();
+        let start = HEAD_ROOM + usize::from(self.carries);
+        let end = match ready!(target.poll_read(cx, &mut buffer[start..HEAD_ROOM + CHUNK])) {
+            Ok(0) if self.carries > 0 => return self.ended(TargetEnd::NotText),
+            Ok(0) => return self.ended(TargetEnd::Complete),
+            Err(error) => return self.ended(TargetEnd::Failed(error)),
+            Ok(length) => start + length,
+        };
+        let end = match self.kind {
+            Kind::Binary => end,
+            Kind::Text => self.cut_text(&mut buffer, end),
+        };
+        let length = end - HEAD_ROOM;
+        if length == 0 {
+            return Poll::Ready(self.end.is_some()); // no empty frame is ever sent
+        }
+        let Some(header) = machine.send(self.kind, true, true, length as u64, None) else {
+            return Poll::Ready(true);
+        };
+        let start = header.write_before(&mut buffer[..HEAD_ROOM]);
+        self.payload = length;
+        self.pending = Some(Pending { buffer, range: start..end });
+        Poll::Ready(false)
+    }
+
+    fn ended(&mut self, end: TargetEnd) -> Poll<bool> {
+        self.end = Some(end);
+        Poll::Ready(true)
+    }
+
+    /// Puts the carried bytes in front, and carries what is not a whole character: where the text
+    /// that can be sent ends.
+    fn cut_text(&mut self, buffer: &mut Buffer, end: usize) -> usize {
+        let carries = usize::from(self.carries);
+        buffer[HEAD_ROOM..HEAD_ROOM + carries].copy_from_slice(&self.carried[..carries]);
+        let valid = match whole_characters(&buffer[HEAD_ROOM..end]) {
+            Ok(valid) => valid,
+            Err(valid) => {
+                self.end = Some(TargetEnd::NotText);
+                self.carries = 0;
+                return HEAD_ROOM + valid;
+            }
+        };
+        let rest = &buffer[HEAD_ROOM + valid..end];
+        self.carried[..rest.len()].copy_from_slice(rest);
+        self.carries = rest.len() as u8;
+        HEAD_ROOM + valid
+    }
+}
+
+/// As many of the owed control frames as fit into a buffer.
+fn control_frames(now: Instant, machine: &mut Connection) -> Pending {
+    let mut buffer = Buffer::take();
+    let mut end = 0;
+    while buffer.len() - end >= MAX_CONTROL_FRAME {
+        match machine.poll_control(now, &mut buffer[end..], None) {
+            0 => break,
+            length => end += length,
+        }
+    }
+    Pending { buffer, range: 0..end }
+}

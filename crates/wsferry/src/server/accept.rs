@@ -1,0 +1,117 @@
+//! Accepting connections, and turning away those that are too many.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::Shared;
+use crate::front::{self, Handover};
+use crate::net::Stream;
+use crate::observe;
+use crate::session::Session;
+
+/// How long to wait when the system has no descriptor or no memory for a connection.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// Accepts until the gateway stops.
+pub(super) async fn run(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let accepted = tokio::select! {
+            () = shared.stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, client)) => admit(&shared, Stream::tcp(socket), unmapped(client)),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                observe::accept_failed(&error);
+                tokio::time::sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
+/// Gives the connection its places among the connections and the handshakes, or turns it away.
+fn admit(shared: &Arc<Shared>, stream: Stream, client: SocketAddr) {
+    let connection = Arc::clone(&shared.connections).try_acquire_owned();
+    let handshake = Arc::clone(&shared.handshakes).try_acquire_owned();
+    match (connection, handshake) {
+        (Ok(connection), Ok(handshake)) => {
+            let serving = serve(Arc::clone(shared), stream, client, connection, handshake);
+            shared.tasks.spawn(serving);
+        }
+        _ => {
+            if let Ok(place) = Arc::clone(&shared.turned_away).try_acquire_owned() {
+                shared.tasks.spawn(async move {
+                    front::turn_away(stream, client).await;
+                    drop(place);
+                });
+            }
+        }
+    }
+}
+
+/// Serves a connection. A session goes on in a task of its own, so that what HTTP needed is freed.
+async fn serve(
+    shared: Arc<Shared>,
+    stream: Stream,
+    client: SocketAddr,
+    connection: OwnedSemaphorePermit,
+    handshake: OwnedSemaphorePermit,
+) {
+    let handover = front::serve(stream, client, Arc::clone(&shared.front)).await;
+    drop(handshake);
+    let Some(Handover { stream, early, joining }) = handover else { return };
+    if shared.run_once && shared.had_session.swap(true, Ordering::Relaxed) {
+        return; // another one was first
+    }
+    if shared.run_once {
+        shared.front.closed.cancel();
+    }
+    let id = shared.next_session.fetch_add(1, Ordering::Relaxed);
+    let session = Session { id, peer: client, client: stream, early, joining };
+    let tasks = shared.tasks.clone();
+    tasks.spawn(run_session(shared, session, connection));
+}
+
+async fn run_session(shared: Arc<Shared>, session: Session, connection: OwnedSemaphorePermit) {
+    let counted = Counted::new(&shared);
+    session.run(Arc::clone(&shared.session), Arc::clone(&shared.drain)).await;
+    drop(counted);
+    drop(connection);
+    if shared.run_once {
+        shared.stop.cancel();
+    }
+}
+
+/// Counts a session for as long as it lives, even if it panics.
+struct Counted(Arc<Shared>);
+
+impl Counted {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.sessions.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.sessions.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A client of an IPv6 socket that came by IPv4 is known by its IPv4 address.
+fn unmapped(client: SocketAddr) -> SocketAddr {
+    SocketAddr::new(client.ip().to_canonical(), client.port())
+}
+
+/// Errors of accept(2) that belong to the connection and not to the listener.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

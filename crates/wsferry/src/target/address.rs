@@ -1,0 +1,117 @@
+//! Where a session leads.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use wsferry_proto::HostName;
+
+/// The address of a target.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// The built-in target that answers message for message with the same type.
+    Echo,
+    /// A TCP server.
+    Tcp {
+        /// Its name or address.
+        host: HostName,
+        /// Its port, not 0.
+        port: u16,
+    },
+}
+
+/// Text that is not the address of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressError(String);
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} is not a target: give host:port, such as localhost:5000, 192.0.2.7:5900 or \
+             [::1]:5000, or echo: for the built-in echo",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for AddressError {}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        if text == "echo:" {
+            return Ok(Self::Echo);
+        }
+        let parse = || {
+            let (host, port) = text.rsplit_once(':')?;
+            let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+            let port = port.parse().ok().filter(|&port| is_number && port != 0)?;
+            Some(Self::Tcp { host: host.parse().ok()?, port })
+        };
+        parse().ok_or_else(|| AddressError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Echo => f.write_str("echo:"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
+impl Address {
+    /// The name that must be looked up before a connection can be made, with its port.
+    pub fn name(&self) -> Option<(&str, u16)> {
+        match self {
+            Self::Tcp { host: HostName::Name(name), port } => Some((name, *port)),
+            _ => None,
+        }
+    }
+
+    /// The IP address, where no name must be looked up.
+    pub const fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp { host: HostName::Address(address), .. } => Some(*address),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_read_and_written_alike() {
+        for text in ["localhost:5000", "127.0.0.1:1", "[::1]:65535", "echo:", "vnc-1.example:5900"]
+        {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_target_is_named_in_the_error() {
+        for text in [
+            "",
+            "5000",
+            "localhost",
+            "localhost:",
+            "localhost:0",
+            "localhost:65536",
+            ":5000",
+            "a:b",
+            "::1:5000",
+            "localhost:+1",
+            "echo",
+            "echo:1x",
+            "a b:1",
+        ] {
+            let error = text.parse::<Address>().unwrap_err().to_string();
+            assert!(error.contains(&format!("{text:?}")), "{error}");
+        }
+    }
+}
