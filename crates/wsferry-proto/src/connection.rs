@@ -39,6 +39,8 @@ pub struct Settings {
 pub enum Event {
     /// A slice of a message.
     Payload(Payload),
+    /// A Ping came, and its Pong is queued.
+    Ping,
     /// The other side began the closing handshake, or answered ours. Nothing arrives after it.
     Close(CloseReason),
     /// The other side broke a rule. A Close that says so is queued; nothing arrives after it.
@@ -136,6 +138,7 @@ impl Connection {
             match item {
                 Some(Item::Ping(ping)) if self.outgoing == Outgoing::Open => {
                     self.queue(Opcode::Pong, ping.payload());
+                    return (at, Some(Event::Ping));
                 }
                 Some(Item::Close(reason)) => {
                     self.received_close = Some(Box::new(reason.clone()));

@@ -390,8 +390,10 @@ impl Decoder {
         }
         self.place = Place::START;
         if fin && let Err(violation) = self.end_message() {
+            // The character that is cut makes the last byte the bad one.
             self.place = Place::Broken(violation);
-            return Ok((slice.len(), kind, false));
+            let good = slice.len() - 1;
+            return if good > 0 { Ok((good, kind, false)) } else { Err(violation) };
         }
         Ok((slice.len(), kind, fin))
     }

@@ -1,1 +1,5 @@
-//! What the tests are made of.
+//! What wsferry's tests are made of: real targets, clients written by others, a real browser.
+//!
+//! Everything waits for events with a deadline, nothing sleeps; ports are `:0`; a component that is
+//! missing fails the test with the sentence that says how to install it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on fails

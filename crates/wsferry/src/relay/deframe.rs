@@ -145,6 +145,7 @@ impl Deframe {
                         ready.end += length;
                     }
                 }
+                Some(Event::Ping) => {} // the other half sends the Pong
                 Some(Event::Close(_)) => self.end = Some(ClientEnd::Closed),
                 Some(Event::Failed(violation)) => self.end = Some(ClientEnd::Failed(violation)),
                 None => return,

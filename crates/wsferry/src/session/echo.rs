@@ -125,7 +125,7 @@ impl Echo {
                     Some(Cause::ClientClosed)
                 }
                 Some(Event::Failed(violation)) => Some(Cause::ProtocolError(violation)),
-                None => None,
+                Some(Event::Ping) | None => None,
             };
             // In the order in which they are owed: pongs behind the data that came before them.
             if self.machine.owes_control() || taken == 0 || end.is_some() || at == bytes.len() {

@@ -1,0 +1,26 @@
+//! What `wsferry-proto` promises, in one test binary with a module per topic.
+//!
+//! The generators, the pair of machines and the reader that these tests share are those of the fuzz
+//! targets.
+
+// Helpers may panic as well as the tests that call them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../../../../fuzz/src/lib.rs"]
+#[allow(missing_docs, unreachable_pub)]
+mod fuzz;
+
+mod closing;
+mod connection;
+mod cuts;
+mod frames;
+mod fuzz_bodies;
+mod handshake;
+mod head;
+mod header;
+mod host;
+mod keep_alive;
+mod splits;
+mod text;
+mod tungstenite;
+mod violations;

@@ -1,0 +1,1 @@
+//! The gateway in process: real sockets, a module per behaviour that a user can see.

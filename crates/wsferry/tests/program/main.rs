@@ -1,0 +1,1 @@
+//! The program: the built binary, as a person runs it.
