@@ -1,0 +1,116 @@
+//! Imports only go down: the direction of the floors in ARCHITECTURE.md, kept by a test so that
+//! nobody has to.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The rooms of the library and the floor each is on. Rooms of one floor have no doors between them.
+const FLOORS: &[(&str, u8)] = &[
+    ("cli", 9),
+    ("config", 8),
+    ("server", 7),
+    ("front", 6),
+    ("session", 5),
+    ("auth", 4),
+    ("relay", 4),
+    ("target", 4),
+    ("request", 3),
+    ("net", 2),
+    ("observe", 2),
+    ("error", 1),
+    ("outcome", 1),
+];
+
+/// Crates that only some rooms may name, so that a library can be replaced in one place.
+const LIBRARIES: &[(&str, &[&str])] = &[
+    ("anyhow", &["cli"]),
+    ("clap", &["cli"]),
+    ("tracing_subscriber", &["cli"]),
+    ("tracing", &["cli", "observe"]),
+    ("hyper", &["front"]),
+    ("tower_http", &["front"]),
+    ("socket2", &["net"]),
+    ("rustix", &["net"]),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The room of a file: the first part of its path below src.
+fn room(path: &Path, source: &Path) -> String {
+    let below = path.strip_prefix(source).unwrap();
+    let first = below.components().next().unwrap().as_os_str().to_str().unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The names behind each `prefix` in a text, comments left out: `crate::net` gives `net`.
+fn names<'t>(text: &'t str, prefix: &'t str) -> impl Iterator<Item = &'t str> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.flat_map(move |line| line.match_indices(prefix).map(move |(at, _)| (line, at))).map(
+        move |(line, at)| {
+            let rest = &line[at + prefix.len()..];
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            &rest[..end]
+        },
+    )
+}
+
+#[test]
+fn imports_only_go_down() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let floors: BTreeMap<&str, u8> = FLOORS.iter().copied().collect();
+    let mut files = Vec::new();
+    sources(&source, &mut files);
+    assert!(files.len() > 20, "the sources were not found");
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for file in &files {
+        let room = room(file, &source);
+        if room == "lib" || room == "main" {
+            continue;
+        }
+        let own = *floors.get(&*room).unwrap_or_else(|| panic!("{room} has no floor: add it"));
+        let text = std::fs::read_to_string(file).unwrap();
+        let prefixes = ["crate::", "wsferry::"];
+        for name in prefixes.iter().flat_map(|prefix| names(&text, prefix)) {
+            let Some(&other) = floors.get(name) else { continue };
+            seen += 1;
+            if name != room && other >= own {
+                wrong.push(format!("{} ({own}) imports {name} ({other})", file.display()));
+            }
+        }
+    }
+    assert!(seen > 30, "no imports were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_library_is_named_in_its_own_room_only() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&source, &mut files);
+    let mut wrong = Vec::new();
+    for file in &files {
+        let room = room(file, &source);
+        let text = std::fs::read_to_string(file).unwrap();
+        for (library, rooms) in LIBRARIES {
+            let is_named = text.lines().any(|line| {
+                let line = line.trim_start();
+                !line.starts_with("//") && line.contains(&format!("{library}::"))
+                    && !line.contains(&format!("_{library}::"))
+            });
+            if is_named && room != "main" && !rooms.contains(&&*room) {
+                wrong.push(format!("{} names {library}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
