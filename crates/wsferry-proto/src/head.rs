@@ -119,6 +119,9 @@ impl Judge {
         while let Some(&byte) = bytes.get(self.seen) {
             let at = self.seen;
             self.seen += 1;
+            if self.block > 0 && self.seen - self.block > MAX_HEADER_BLOCK {
+                return Err(Fault::LongHeaderBlock);
+            }
             if byte == b'\n' {
                 if at == self.line || bytes[at - 1] != b'\r' {
                     return Err(Fault::LineEnd);
@@ -150,9 +153,6 @@ impl Judge {
                 b' ' | b'\r' | 0x21..=0x7e => Ok(()),
                 _ => Err(Fault::RequestLine),
             };
-        }
-        if at - self.block + 1 > MAX_HEADER_BLOCK {
-            return Err(Fault::LongHeaderBlock);
         }
         match byte {
             b' ' | b'\t' if at == self.line => Err(Fault::Folding),

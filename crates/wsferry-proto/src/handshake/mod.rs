@@ -96,8 +96,8 @@ pub fn judge(method: &Method, version: Version, headers: &HeaderMap) -> Result<V
     if version < Version::HTTP_11 {
         return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, "WebSocket needs HTTP/1.1"));
     }
-    let length = headers.get(CONTENT_LENGTH);
-    if headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length != "0") {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    if headers.contains_key(TRANSFER_ENCODING) || lengths.any(|length| length != "0") {
         return Err(Refusal::bad("a WebSocket handshake has no body"));
     }
     // §4.2.1 item 6, §4.4: other versions are answered with the one that is spoken.

@@ -1,75 +1,22 @@
-//! The machine: Pings, the closing handshake, what is owed. A client and a server, joined in memory.
+//! The machine: messages, Pings, what is owed.
 
 use std::time::Instant;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wsferry_proto::{
-    CloseCode, CloseReason, Connection, Event, Kind, MAX_CONTROL_FRAME, Role, Settings, Violation,
+    CloseCode, CloseReason, Connection, Event, Kind, MAX_CONTROL_FRAME, Role, Settings,
 };
 
+use crate::fed::{Fed, from_client, from_server, server};
+use crate::fuzz;
 use crate::fuzz::choices::Choices;
 use crate::fuzz::pair::Pair;
 use crate::fuzz::seen::{Seen, payload_of, read, record};
 use crate::fuzz::stream::Stream;
-use crate::fuzz::wire::{
-    BINARY, CLOSE, CONTINUATION, FIN, KEY, PING, PONG, TEXT, frame, frame_from,
-};
+use crate::fuzz::wire::{BINARY, CLOSE, CONTINUATION, FIN, KEY, PING, PONG, TEXT, frame};
 
 const BOTH: [(Role, Role); 2] = [(Role::Client, Role::Server), (Role::Server, Role::Client)];
-
-fn server(now: Instant) -> Connection {
-    Connection::new(Settings { role: Role::Server, accept_text: true, keep_alive: None }, now)
-}
-
-/// A server machine that is fed by hand, to look at each step.
-struct Fed {
-    machine: Connection,
-    now: Instant,
-}
-
-impl Fed {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self { machine: server(now), now }
-    }
-
-    /// Feeds bytes: how many were taken, and what was seen.
-    fn feed(&mut self, bytes: &[u8]) -> (usize, Vec<Seen>) {
-        let mut buffer = bytes.to_vec();
-        let (mut at, mut seen) = (0, Vec::new());
-        loop {
-            let (taken, event) = self.machine.handle_bytes(self.now, &mut buffer[at..]);
-            let Some(event) = event else { return (at + taken, seen) };
-            let next = match event {
-                Event::Payload(payload) => Seen::Payload {
-                    kind: payload.kind,
-                    bytes: buffer[at..][payload.range].to_vec(),
-                    ends_message: payload.ends_message,
-                },
-                Event::Close(reason) => Seen::Close(reason),
-                Event::Failed(violation) => Seen::Broken(violation),
-            };
-            record(&mut seen, next);
-            at += taken;
-        }
-    }
-
-    /// The next control frame, `None` when none is owed.
-    fn control(&mut self) -> Option<Vec<u8>> {
-        let mut room = [0; MAX_CONTROL_FRAME];
-        let length = self.machine.poll_control(self.now, &mut room, None);
-        (length > 0).then(|| room[..length].to_vec())
-    }
-}
-
-fn from_client(first: u8, payload: &[u8]) -> Vec<u8> {
-    frame_from(Role::Client, first, payload)
-}
-
-fn from_server(first: u8, payload: &[u8]) -> Vec<u8> {
-    frame_from(Role::Server, first, payload)
-}
 
 #[test]
 fn a_ping_inside_a_fragmented_message_is_answered_before_it_ends() {
@@ -84,6 +31,22 @@ fn a_ping_inside_a_fragmented_message_is_answered_before_it_ends() {
     let rest = Seen::Payload { kind: Kind::Text, bytes: b"llo".into(), ends_message: true };
     assert_eq!(seen, [rest]);
     assert_eq!(fed.control(), None);
+}
+
+#[test]
+fn a_ping_is_told_with_its_last_byte_when_its_pong_is_owed() {
+    let now = Instant::now();
+    let mut machine = server(now);
+    let ping = from_client(FIN | PING, b"?");
+    let mut buffer = [&ping[..], &from_client(FIN | PONG, b"!"), &ping].concat();
+    let end = buffer.len();
+    assert_eq!(machine.handle_bytes(now, &mut buffer), (ping.len(), Some(Event::Ping)));
+    assert!(machine.owes_control());
+    let rest = &mut buffer[ping.len()..];
+    assert_eq!(machine.handle_bytes(now, rest), (end - ping.len(), Some(Event::Ping)));
+    // One that is not answered is not told.
+    machine.close(&CloseReason::default());
+    assert_eq!(machine.handle_bytes(now, &mut ping.clone()), (ping.len(), None));
 }
 
 #[test]
@@ -165,11 +128,8 @@ fn messages_of_both_types_arrive_in_both_directions() {
             assert!(pair.send(from, kind, fin, payload));
         }
         pair.settle();
-        let message = |kind, bytes: &[u8]| Seen::Payload {
-            kind,
-            bytes: bytes.into(),
-            ends_message: true,
-        };
+        let message =
+            |kind, bytes: &[u8]| Seen::Payload { kind, bytes: bytes.into(), ends_message: true };
         let expected = [
             message(Kind::Text, b"Hello"),
             message(Kind::Binary, b""),
@@ -207,7 +167,8 @@ fn more_pings_than_may_be_owed_pause_the_decoding_and_nothing_is_lost() {
     let expected: Vec<_> =
         (0..100).map(|number| from_server(FIN | PONG, &[number as u8; 100])).collect();
     assert_eq!(pongs, expected);
-    let behind = Seen::Payload { kind: Kind::Binary, bytes: b"behind them".into(), ends_message: true };
+    let behind =
+        Seen::Payload { kind: Kind::Binary, bytes: b"behind them".into(), ends_message: true };
     assert_eq!(seen, [behind]);
 }
 
@@ -224,180 +185,11 @@ fn a_paused_machine_goes_on_after_one_pong_was_sent() {
 }
 
 #[test]
-fn a_close_is_answered_with_its_own_code_and_reason() {
-    let reasons = [
-        CloseReason::default(),
-        CloseReason::new(CloseCode::NORMAL, ""),
-        CloseReason::new(CloseCode::GOING_AWAY, "tschüß"),
-        CloseReason::new(CloseCode::new(4999).unwrap(), &"x".repeat(123)),
-    ];
-    for (from, to) in BOTH {
-        for reason in &reasons {
-            let mut pair = Pair::new(None);
-            pair.close(from, reason);
-            pair.settle();
-            assert!(pair.end(from).machine.close_is_sent());
-            assert!(!pair.end(from).machine.is_closed(), "the answer is still to come");
-            assert_eq!(pair.end(to).events(), [Seen::Close(reason.clone())]);
-            assert_eq!(pair.end(to).machine.received_close(), Some(reason));
-            assert!(pair.end(to).written().is_empty(), "the answer is the user's to give");
-            pair.end(to).machine.reply();
-            pair.settle();
-            assert_eq!(pair.end(to).written(), [Seen::Close(reason.clone())]);
-            assert_eq!(pair.end(from).events(), [Seen::Close(reason.clone())]);
-            assert!(pair.client.machine.is_closed() && pair.server.machine.is_closed());
-        }
-    }
-}
-
-#[test]
-fn both_may_close_at_once_and_each_close_is_the_others_answer() {
-    let mut pair = Pair::new(None);
-    let (one, other) =
-        (CloseReason::new(CloseCode::NORMAL, "one"), CloseReason::new(CloseCode::GOING_AWAY, "two"));
-    pair.close(Role::Client, &one);
-    pair.close(Role::Server, &other);
-    pair.settle();
-    for role in [Role::Client, Role::Server] {
-        pair.end(role).machine.reply(); // has nothing to add
-    }
-    pair.settle();
-    assert_eq!(pair.client.events(), [Seen::Close(other.clone())]);
-    assert_eq!(pair.server.events(), [Seen::Close(one.clone())]);
-    assert_eq!(pair.client.written(), [Seen::Close(one)]);
-    assert_eq!(pair.server.written(), [Seen::Close(other)]);
-    assert!(pair.client.machine.is_closed() && pair.server.machine.is_closed());
-}
-
-#[test]
-fn no_data_is_sent_after_a_close_was_queued() {
-    for (from, _) in BOTH {
-        let mut pair = Pair::new(None);
-        assert!(pair.send(from, Kind::Binary, false, b"begun"));
-        pair.close(from, &CloseReason::new(CloseCode::NORMAL, ""));
-        assert!(!pair.send(from, Kind::Binary, true, b"never"));
-        pair.settle();
-        assert!(!pair.send(from, Kind::Binary, true, b"never"));
-    }
-}
-
-#[test]
-fn data_may_be_sent_until_a_close_is_answered() {
-    for (from, to) in BOTH {
-        let mut pair = Pair::new(None);
-        pair.close(from, &CloseReason::new(CloseCode::NORMAL, ""));
-        pair.settle();
-        assert!(pair.send(to, Kind::Binary, true, b"still on the way"));
-        pair.end(to).machine.reply();
-        assert!(!pair.send(to, Kind::Binary, true, b"never"));
-        pair.settle();
-        assert_eq!(payload_of(pair.end(from).events()), b"still on the way");
-        assert!(matches!(pair.end(from).events().last(), Some(Seen::Close(_))));
-    }
-}
-
-#[test]
-fn only_the_first_close_counts() {
-    let mut fed = Fed::new();
-    fed.machine.close(&CloseReason::new(CloseCode::NORMAL, "first"));
-    fed.machine.close(&CloseReason::new(CloseCode::INTERNAL_ERROR, "second"));
-    assert!(!fed.machine.close_is_sent());
-    assert_eq!(fed.control(), Some(from_server(FIN | CLOSE, b"\x03\xe8first")));
-    assert!(fed.machine.close_is_sent());
-    fed.machine.close(&CloseReason::new(CloseCode::INTERNAL_ERROR, "third"));
-    assert_eq!(fed.control(), None);
-}
-
-#[test]
-fn a_reply_without_a_close_says_nothing() {
-    let mut fed = Fed::new();
-    fed.machine.reply();
-    assert_eq!(fed.control(), None);
-    assert!(!fed.machine.is_closed());
-}
-
-#[test]
-fn owed_pongs_go_before_the_close_and_none_follows_it() {
-    let mut fed = Fed::new();
-    fed.feed(&[from_client(FIN | PING, b"1"), from_client(FIN | PING, b"2")].concat());
-    fed.machine.close(&CloseReason::new(CloseCode::GOING_AWAY, ""));
-    let late = [from_client(FIN | PING, b"3"), from_client(FIN | BINARY, b"data")].concat();
-    let (taken, seen) = fed.feed(&late);
-    assert_eq!((taken, payload_of(&seen)), (late.len(), b"data".to_vec()));
-    let owed: Vec<_> = std::iter::from_fn(|| fed.control()).collect();
-    let expected = [
-        from_server(FIN | PONG, b"1"),
-        from_server(FIN | PONG, b"2"),
-        from_server(FIN | CLOSE, b"\x03\xe9"),
-    ];
-    assert_eq!(owed, expected);
-    fed.feed(&from_client(FIN | PING, b"4"));
-    assert_eq!(fed.control(), None);
-}
-
-#[test]
-fn what_stands_behind_a_close_is_taken_and_not_seen() {
-    let mut fed = Fed::new();
-    let close = from_client(FIN | CLOSE, b"\x03\xe8");
-    let behind = [from_client(FIN | BINARY, b"x"), vec![0xff; 40]].concat();
-    let stream = [&close[..], &behind].concat();
-    let (taken, seen) = fed.feed(&stream);
-    assert_eq!(taken, stream.len());
-    assert_eq!(seen, [Seen::Close(CloseReason::new(CloseCode::NORMAL, ""))]);
-    assert_eq!(fed.feed(&behind), (behind.len(), vec![]));
-}
-
-#[test]
-fn a_broken_rule_is_told_and_ends_the_connection_without_waiting_for_an_answer() {
-    let mut fed = Fed::new();
-    let stream = [
-        from_client(FIN | PING, b"owed"),
-        from_client(FIN | BINARY, b"good"),
-        from_client(FIN | 0x3, b"bad"),
-        from_client(FIN | BINARY, b"never seen"),
-    ];
-    let stream = stream.concat();
-    let (taken, seen) = fed.feed(&stream);
-    assert_eq!(taken, stream.len());
-    assert_eq!(payload_of(&seen), b"good");
-    assert_eq!(seen.last(), Some(&Seen::Broken(Violation::ReservedOpcode)));
-    assert!(!fed.machine.is_closed(), "the other side was not told yet");
-    assert!(fed.machine.send(Kind::Binary, true, true, 1, None).is_none());
-    assert_eq!(fed.control(), Some(from_server(FIN | PONG, b"owed")));
-    let close = fed.control().unwrap();
-    let [Seen::Close(reason)] = &read(Role::Server, [&close[..]])[..] else { panic!("{close:x?}") };
-    assert_eq!(reason.code, Some(CloseCode::PROTOCOL_ERROR));
-    assert!(fed.machine.is_closed());
-    assert_eq!(fed.control(), None);
-}
-
-#[test]
-fn a_rule_that_is_broken_after_our_close_ends_the_wait_for_an_answer() {
-    let mut fed = Fed::new();
-    fed.machine.close(&CloseReason::new(CloseCode::NORMAL, ""));
-    assert!(fed.control().is_some());
-    let (_, seen) = fed.feed(&[0xff]);
-    assert_eq!(seen, [Seen::Broken(Violation::ReservedBits)]);
-    assert_eq!(fed.control(), None, "one Close is enough");
-    assert!(fed.machine.is_closed());
-}
-
-#[test]
-fn a_refused_text_is_told_with_1003() {
-    let now = Instant::now();
-    let settings = Settings { role: Role::Server, accept_text: false, keep_alive: None };
-    let mut fed = Fed { machine: Connection::new(settings, now), now };
-    let (_, seen) = fed.feed(&from_client(FIN | TEXT, b"hi"));
-    assert_eq!(seen, [Seen::Broken(Violation::TextRefused)]);
-    assert!(fed.control().unwrap().starts_with(b"\x88\x25\x03\xeb"));
-}
-
-#[test]
 fn slices_lie_in_the_buffer_that_was_given_unmasked_in_place() {
     let now = Instant::now();
     let mut machine = server(now);
-    let ping = from_client(FIN | PING, b"ping");
-    let mut buffer = [ping, from_client(FIN | BINARY, b"payload")].concat();
+    let pong = from_client(FIN | PONG, b"pong");
+    let mut buffer = [pong, from_client(FIN | BINARY, b"payload")].concat();
     let (taken, event) = machine.handle_bytes(now, &mut buffer);
     assert_eq!(taken, buffer.len());
     let Some(Event::Payload(payload)) = event else { panic!("{event:?}") };
@@ -406,6 +198,13 @@ fn slices_lie_in_the_buffer_that_was_given_unmasked_in_place() {
 }
 
 proptest! {
+    #[test]
+    fn whatever_two_machines_do_what_one_sends_is_what_the_other_sees(
+        operations in vec(any::<u8>(), 0..400),
+    ) {
+        fuzz::connection(&operations);
+    }
+
     #[test]
     fn a_machine_sees_what_its_decoder_sees_however_the_stream_arrives(
         stream in vec(any::<u8>(), 0..300),

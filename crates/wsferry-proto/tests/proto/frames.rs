@@ -123,8 +123,10 @@ fn control_frames_between_fragments_are_seen_where_they_stand() {
 
 #[test]
 fn a_close_may_stand_between_fragments() {
-    let stream =
-        [frame_from(Role::Client, BINARY, b"a"), frame_from(Role::Client, FIN | CLOSE, b"\x03\xe8")];
+    let stream = [
+        frame_from(Role::Client, BINARY, b"a"),
+        frame_from(Role::Client, FIN | CLOSE, b"\x03\xe8"),
+    ];
     let begun = Seen::Payload { kind: Kind::Binary, bytes: b"a".into(), ends_message: false };
     let close = Seen::Close(CloseReason { code: Some(CloseCode::NORMAL), text: "".into() });
     is_seen(Role::Client, &stream.concat(), &[begun, close]);

@@ -27,17 +27,17 @@ fn run(body: fn(&[u8]), inputs: u64, longest: u64) {
 
 #[test]
 fn decoder_split() {
-    run(fuzz::decoder_split, 3000, 300);
+    run(fuzz::decoder_split, 2000, 300);
 }
 
 #[test]
 fn connection() {
-    run(fuzz::connection, 2000, 600);
+    run(fuzz::connection, 1000, 600);
 }
 
 #[test]
 fn head() {
-    run(fuzz::head, 3000, 120);
+    run(fuzz::head, 4000, 160);
 }
 
 #[test]

@@ -33,8 +33,7 @@ fn a_header_has_the_shortest_form_at_every_edge() {
             assert_eq!(header.len(), bytes + extra, "{length}");
             let mut room = [0; MAX_HEADER];
             assert_eq!(header.write_to(&mut room), bytes + extra);
-            let expected =
-                wire::header(0x82, wire::Form::shortest(length), length, masking_key);
+            let expected = wire::header(0x82, wire::Form::shortest(length), length, masking_key);
             assert_eq!(room[..bytes + extra], expected, "{length}");
         }
     }
@@ -43,8 +42,7 @@ fn a_header_has_the_shortest_form_at_every_edge() {
 #[test]
 fn a_header_lies_right_before_its_payload() {
     let mut buffer = *b"..............Hello";
-    let header =
-        Header { fin: true, opcode: Opcode::Text, length: 5, masking_key: None };
+    let header = Header { fin: true, opcode: Opcode::Text, length: 5, masking_key: None };
     let start = header.write_before(&mut buffer[..MAX_HEADER]);
     assert_eq!(&buffer[start..], b"\x81\x05Hello");
 }

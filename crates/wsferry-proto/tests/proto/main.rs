@@ -10,9 +10,11 @@
 #[allow(missing_docs, unreachable_pub)]
 mod fuzz;
 
-mod closing;
+mod close_frames;
+mod closing_handshake;
 mod connection;
 mod cuts;
+mod fed;
 mod frames;
 mod fuzz_bodies;
 mod handshake;

@@ -33,7 +33,8 @@ const BAD: [(&[u8], usize); 22] = [
     (b"\xf0\x9f\x98", 3),
 ];
 
-const GOOD: [&str; 6] = ["κόσμε", "a\0\u{7f}", "\u{7ff}\u{800}", "\u{d7ff}\u{e000}", "\u{ffff}𐀀\u{10ffff}", "🙂é"];
+const GOOD: [&str; 6] =
+    ["κόσμε", "a\0\u{7f}", "\u{7ff}\u{800}", "\u{d7ff}\u{e000}", "\u{ffff}𐀀\u{10ffff}", "🙂é"];
 
 #[test]
 fn a_bad_byte_of_a_text_frame_is_known_when_it_arrives() {

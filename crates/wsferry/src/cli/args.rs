@@ -171,7 +171,7 @@ enum TypedDial {
 
 /// Reads the command line. Help, version and wrong usage end the process here (status 0, 0, 2).
 pub(crate) fn parse() -> Command {
-    let typed = Typed::parse();
+    let typed = Typed::try_parse().unwrap_or_else(|error| plain_words(error).exit());
     match (typed.subcommand, typed.gate) {
         (Some(Other::Demo(demo)), _) => Command::Demo(demo),
         (None, Some(gate)) => Command::Gate(Box::new(gate.valid())),
@@ -185,6 +185,22 @@ pub(crate) fn parse() -> Command {
                 )
                 .exit()
         }
+    }
+}
+
+/// clap takes a third positional for the name of a subcommand, and says so.
+fn plain_words(error: clap::Error) -> clap::Error {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let conflict = error.kind() == ErrorKind::ArgumentConflict;
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) if conflict => <Typed as clap::CommandFactory>::command()
+            .error(
+                ErrorKind::UnknownArgument,
+                format!(
+                    "unexpected argument '{word}': give one address to listen on and one target"
+                ),
+            ),
+        _ => error,
     }
 }
 

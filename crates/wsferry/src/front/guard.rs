@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::StatusCode;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use tokio::io::{AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::time::{Instant, Sleep};
+use tokio_util::io::poll_read_buf;
 use wsferry_proto::head::{Fault, Judge};
 
 use crate::net::Stream;
@@ -152,13 +153,10 @@ impl Guard {
                 Ok(None) => {}
                 Err(fault) => return self.reject(Rejection::Fault(fault)),
             }
-            self.arrived.reserve(READ);
-            let mut room = ReadBuf::uninit(&mut self.arrived.spare_capacity_mut()[..READ]);
-            let read = tokio::io::AsyncRead::poll_read(Pin::new(&mut self.stream), cx, &mut room);
-            let bytes = Bytes::copy_from_slice(room.filled());
-            match read {
-                Poll::Ready(Ok(())) if bytes.is_empty() => return Poll::Ready(Ok(0)),
-                Poll::Ready(Ok(())) => self.arrived.extend_from_slice(&bytes),
+            let mut room = (&mut self.arrived).limit(READ);
+            match poll_read_buf(Pin::new(&mut self.stream), cx, &mut room) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(0)),
+                Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending if self.head_is_late(cx) => {
                     let silent = self.arrived.is_empty();

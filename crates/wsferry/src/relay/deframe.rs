@@ -9,6 +9,7 @@ use wsferry_proto::{Connection, Event, Violation};
 
 use super::buffer::{Buffer, CHUNK, Pending};
 use super::stall::Stall;
+use super::{CHUNKS_PER_TURN, Turn};
 use crate::net::Stream;
 
 /// How the client's stream ended.
@@ -67,7 +68,7 @@ impl Deframe {
         self.pending.is_some()
     }
 
-    /// Moves what can be moved; ready when FIN was sent behind everything.
+    /// Moves what can be moved in one turn; ready when FIN was sent behind everything.
     pub fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -75,10 +76,11 @@ impl Deframe {
         client: &mut Stream,
         target: &mut Stream,
         machine: &mut Connection,
-    ) -> Poll<()> {
+    ) -> Poll<Turn> {
+        let mut chunks = 0;
         loop {
             if self.is_finished {
-                return Poll::Ready(());
+                return Poll::Ready(Turn::Over);
             }
             if let Some(pending) = &mut self.pending {
                 if !pending.range.is_empty() && self.broken.is_none() {
@@ -111,8 +113,12 @@ impl Deframe {
                     let _ = ready!(target.poll_shutdown(cx));
                 }
                 self.is_finished = true;
-                return Poll::Ready(());
+                return Poll::Ready(Turn::Over);
             }
+            if chunks == CHUNKS_PER_TURN {
+                return Poll::Ready(Turn::More);
+            }
+            chunks += 1;
             let mut buffer = Buffer::take();
             match ready!(client.poll_read(cx, &mut buffer[..CHUNK])) {
                 Ok(0) => self.end = Some(ClientEnd::Lost("connection ended".to_owned())),

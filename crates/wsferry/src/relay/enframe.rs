@@ -8,6 +8,7 @@ use wsferry_proto::{Connection, Kind, MAX_CONTROL_FRAME, whole_characters};
 
 use super::buffer::{Buffer, CHUNK, HEAD_ROOM, Pending};
 use super::stall::Stall;
+use super::{CHUNKS_PER_TURN, Turn};
 use crate::net::Stream;
 
 /// How the target's stream ended.
@@ -69,7 +70,8 @@ impl Enframe {
         self.pending.is_some()
     }
 
-    /// Moves what can be moved. Ready when the target ended (once), and when this half is finished.
+    /// Moves what can be moved in one turn. It is over when there is an end to be settled, and when
+    /// this half is finished.
     pub fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -77,10 +79,11 @@ impl Enframe {
         client: &mut Stream,
         target: &mut Stream,
         machine: &mut Connection,
-    ) -> Poll<()> {
+    ) -> Poll<Turn> {
+        let mut chunks = 0;
         loop {
             if self.is_finished {
-                return Poll::Ready(());
+                return Poll::Ready(Turn::Over);
             }
             if let Some(pending) = &mut self.pending {
                 let Poll::Ready(written) = client.poll_write(cx, pending.bytes()) else {
@@ -94,7 +97,7 @@ impl Enframe {
                         self.broken = Some(error);
                         self.is_finished = true;
                         self.pending = None;
-                        return Poll::Ready(());
+                        return Poll::Ready(Turn::Over);
                     }
                 }
                 if pending.range.is_empty() {
@@ -110,16 +113,20 @@ impl Enframe {
             }
             if machine.close_is_sent() {
                 self.is_finished = true;
-                return Poll::Ready(());
+                return Poll::Ready(Turn::Over);
             }
             if self.end.is_some() {
-                return Poll::Ready(()); // to be settled: a Close follows
+                return Poll::Ready(Turn::Over); // to be settled: a Close follows
             }
             if self.is_closing {
                 return Poll::Pending;
             }
+            if chunks == CHUNKS_PER_TURN {
+                return Poll::Ready(Turn::More);
+            }
+            chunks += 1;
             if ready!(self.poll_target(cx, target, machine)) {
-                return Poll::Ready(());
+                return Poll::Ready(Turn::Over);
             }
         }
     }

@@ -33,6 +33,19 @@ use stall::Stall;
 use crate::net::{Farewell, Stream};
 use crate::outcome::{Cause, Direction};
 
+/// As many chunks one half moves before the other has its turn, so that a flood in one direction
+/// does not keep the other one waiting.
+const CHUNKS_PER_TURN: u32 = 16;
+
+/// How a half's turn ended; `Pending` when it has to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// The other half's turn comes first.
+    More,
+    /// There is an end to be settled.
+    Over,
+}
+
 /// How sessions are relayed.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -97,8 +110,10 @@ pub struct Relay {
     linger_until: Option<Instant>,
     /// Until when the client may answer our Close.
     close_until: Option<Instant>,
-    /// What the client had not acknowledged when that wait began.
-    unacknowledged: usize,
+    /// Payload bytes that were sent before the Ping or the Close whose answer is waited for.
+    awaited: u64,
+    /// How many of them the client had acknowledged when that was last looked at.
+    acknowledged: u64,
 }
 
 #[derive(Debug)]
@@ -122,7 +137,8 @@ impl Relay {
             drain_at: None,
             linger_until: None,
             close_until: None,
-            unacknowledged: 0,
+            awaited: 0,
+            acknowledged: 0,
         }
     }
 
@@ -178,16 +194,18 @@ impl Relay {
     fn poll_halves(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let Some(Streams { client, target }) = &mut self.streams else { return false };
         let machine = &mut self.machine;
-        let paused = machine.is_paused();
         let to_target = self.deframe.poll(cx, now, client, target, machine);
+        let paused = machine.is_paused();
         let to_client = self.enframe.poll(cx, now, client, target, machine);
         let resumed = paused && !machine.is_paused();
+        let turns = [to_target, to_client];
         let before = (self.cause.is_some(), machine.owes_control(), machine.close_is_sent());
-        if to_target.is_ready() || to_client.is_ready() || self.deframe.end.is_some() {
+        if turns.contains(&Poll::Ready(Turn::Over)) || self.deframe.end.is_some() {
             self.settle(now);
         }
         let machine = &self.machine;
-        resumed || before != (self.cause.is_some(), machine.owes_control(), machine.close_is_sent())
+        let after = (self.cause.is_some(), machine.owes_control(), machine.close_is_sent());
+        turns.contains(&Poll::Ready(Turn::More)) || resumed || before != after
     }
 
     /// What an end on one side means for the other.
@@ -247,7 +265,26 @@ impl Relay {
 
     fn wait_for_close(&mut self, now: Instant) {
         self.close_until = now.checked_add(self.close_timeout);
-        self.unacknowledged = self.streams.as_ref().map_or(0, |s| s.client.unacknowledged());
+        self.wait_for_client();
+    }
+
+    /// A Ping or a Close goes out behind what was sent so far.
+    fn wait_for_client(&mut self) {
+        self.awaited = self.enframe.bytes;
+        self.acknowledged = self.acknowledged();
+    }
+
+    /// Payload bytes that the client's machine has acknowledged, give or take some headers.
+    fn acknowledged(&self) -> u64 {
+        let unacknowledged = self.streams.as_ref().map_or(0, |s| s.client.unacknowledged());
+        self.enframe.bytes.saturating_sub(unacknowledged as u64)
+    }
+
+    /// Whether the client has not come to what it is waited for, but still takes the bytes before it.
+    fn client_is_behind(&mut self) -> bool {
+        let acknowledged = self.acknowledged();
+        let before = std::mem::replace(&mut self.acknowledged, acknowledged);
+        before < acknowledged && acknowledged < self.awaited
     }
 
     /// Whether nothing is left to be relayed.
@@ -277,10 +314,15 @@ impl Relay {
             self.drain_at = None;
             self.close(Cause::Drained);
         }
-        let held_back = self.deframe.holds_back() || self.enframe.holds_back();
-        if self.machine.handle_timeout(now, held_back) {
-            self.close(Cause::KeepAliveTimeout);
-            self.deframe.end = Some(ClientEnd::Lost("no pong".to_owned()));
+        if self.machine.poll_timeout().is_some_and(|due| now >= due) {
+            let held_back = self.deframe.holds_back() || self.enframe.holds_back();
+            let held_back = self.client_is_behind() || held_back;
+            if self.machine.handle_timeout(now, held_back) {
+                self.close(Cause::KeepAliveTimeout);
+                self.deframe.end = Some(ClientEnd::Lost("no pong".to_owned()));
+            } else if self.machine.owes_control() {
+                self.wait_for_client();
+            }
         }
         if self.deframe.stall.elapsed(now) {
             self.close(Cause::WriteTimeout(Direction::ToTarget));
@@ -302,9 +344,8 @@ impl Relay {
             }
         }
         if self.close_until.is_some_and(|until| now >= until) && self.deframe.end.is_none() {
-            let unacknowledged = self.streams.as_ref().map_or(0, |s| s.client.unacknowledged());
-            if unacknowledged < self.unacknowledged {
-                self.wait_for_close(now); // slow, but it still takes what was sent before the Close
+            if self.client_is_behind() {
+                self.wait_for_close(now); // slow, but it has not come to the Close
             } else {
                 self.deframe.end = Some(ClientEnd::Lost("did not answer the Close".to_owned()));
             }
