@@ -144,7 +144,9 @@ impl Relay {
 
     /// Relays until both directions have ended. When `drain` says so the client gets Close 1001,
     /// behind the frame that is being sent; `drain` gives how long that waits.
-    pub async fn run(mut self, drain: impl Future<Output = Duration>) -> Ended {
+    ///
+    /// Boxed: a future holds what it captures twice, and an idle session should not.
+    pub async fn run(mut self: Box<Self>, drain: impl Future<Output = Duration>) -> Ended {
         let mut drain = pin!(drain);
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         let mut armed = None;

@@ -96,7 +96,7 @@ impl Session {
                 return;
             }
         };
-        let relay = Relay::new(client, target, &early, &settings.relay);
+        let relay = Box::new(Relay::new(client, target, &early, &settings.relay));
         drop(early);
         let ended = relay.run(drain.begun(id)).await;
         observe::session_ended(id, peer, &*address, &outcome(&ended));
