@@ -49,7 +49,8 @@ pub enum Fault {
     FieldName,
     /// More than one Content-Length, or one that is not a number (§6.3).
     ContentLength,
-    /// Transfer-Encoding beside Content-Length, or in HTTP/1.0 (§6.1).
+    /// Transfer-Encoding that does not end with chunked, beside Content-Length, or in HTTP/1.0
+    /// (§6.1, §6.3).
     TransferEncoding,
 }
 
@@ -78,7 +79,7 @@ impl Fault {
             Self::FieldName => "a header line has no valid field name before its colon",
             Self::ContentLength => "Content-Length is repeated or not a number",
             Self::TransferEncoding => {
-                "Transfer-Encoding stands beside Content-Length or in HTTP/1.0"
+                "Transfer-Encoding is not chunked, or stands beside Content-Length or in HTTP/1.0"
             }
         }
     }
@@ -217,11 +218,18 @@ impl Judge {
         if name.eq_ignore_ascii_case(b"content-length") {
             let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
             let number = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+            // Not every parser can hold a length over 63 bits.
+            let number = number.filter(|&length: &u64| i64::try_from(length).is_ok());
             if !is_number || number.is_none() || self.content_length.is_some() {
                 return Err(Fault::ContentLength);
             }
             self.content_length = number;
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            // RFC 9112 §6.1, §6.3: chunked is the last coding, once; else nobody knows the length.
+            let last = value.rsplit(|&byte| byte == b',').next().unwrap_or_default();
+            if self.transfer_encoding || !last.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+                return Err(Fault::TransferEncoding);
+            }
             self.transfer_encoding = true;
         } else if name.eq_ignore_ascii_case(b"upgrade") {
             self.upgrade_to_websocket |= list_holds(value, b"websocket");

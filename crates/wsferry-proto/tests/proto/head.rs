@@ -108,9 +108,9 @@ fn a_body_is_announced_by_a_length_over_zero_or_a_transfer_coding() {
         ("Content-Length: 0", false),
         ("content-length:\t000 ", false),
         ("Content-Length: 1", true),
-        ("CONTENT-LENGTH: 18446744073709551615", true),
+        ("CONTENT-LENGTH: 9223372036854775807", true),
         ("Transfer-Encoding: chunked", true),
-        ("transfer-encoding: identity", true),
+        ("transfer-encoding: gzip, CHUNKED", true),
     ] {
         let head = head(&format!("POST / HTTP/1.1\r\n{field}\r\n\r\n"));
         assert_eq!(head.announces_body, announces, "{field}");
@@ -233,12 +233,22 @@ fn a_transfer_coding_stands_alone_and_not_in_http_1_0() {
     for (one, other) in [
         ("Content-Length: 5", "Transfer-Encoding: chunked"),
         ("Transfer-Encoding: chunked", "Content-Length: 5"),
-        ("transfer-encoding: identity", "content-length: 0"),
+        ("transfer-encoding: gzip, chunked", "content-length: 0"),
         ("Content-Length: 0", "TRANSFER-ENCODING: x"),
     ] {
         line_is_refused(format!("{one}\r\nX: y\r\n{other}\r\n"), Fault::TransferEncoding);
     }
     is_refused("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n", Fault::TransferEncoding);
+}
+
+#[test]
+fn a_transfer_coding_ends_with_chunked_and_is_said_once() {
+    for codings in ["identity", "", "chunked, gzip", "chunke", "xchunked", "chunked;a", "chunked,"]
+    {
+        line_is_refused(format!("Transfer-Encoding: {codings}\r\n"), Fault::TransferEncoding);
+    }
+    let twice = "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n";
+    line_is_refused(twice, Fault::TransferEncoding);
 }
 
 #[test]

@@ -95,7 +95,8 @@ async fn decide(
         front.policy.check_host(&said)?;
         let Some(web) = &front.web else { return Err(Refusal::UPGRADE_REQUIRED.into()) };
         let mut response = web.answer(request).await;
-        if announces_body(request) {
+        // Behind such a head the guard reads no request: this answer is the last one.
+        if announces_body(request) || headers.contains_key(http::header::UPGRADE) {
             let close = http::HeaderValue::from_static("close");
             response.headers_mut().insert(http::header::CONNECTION, close);
         }

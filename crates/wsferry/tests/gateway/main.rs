@@ -1,1 +1,21 @@
 //! The gateway in process: real sockets, a module per behaviour that a user can see.
+//!
+//! The targets, the clients and the streams that can be checked are those of wsferry-testkit. Every
+//! test has a gateway of its own on a free port, waits for events and never for time, and its name
+//! is the sentence it proves.
+
+// Helpers may panic as well as the tests that call them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod access;
+mod delivery;
+mod dial;
+mod echo;
+mod failures;
+mod files;
+mod frames;
+mod handshake;
+mod isolation;
+mod memory;
+mod stopping;
+mod support;

@@ -2,12 +2,13 @@
 //! tower-http's.
 
 mod path;
+mod range;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use http::header::{CONTENT_TYPE, LOCATION};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::header::{CONTENT_TYPE, LOCATION, RANGE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tower_http::services::ServeFile;
 use tower_service::Service;
@@ -112,6 +113,14 @@ async fn send(file: &Path, request: &Request<()>) -> Response<Body> {
     let mut ranged = Request::new(());
     *ranged.method_mut() = request.method().clone();
     *ranged.headers_mut() = request.headers().clone();
+    if request.headers().contains_key(RANGE) {
+        let mut whole = Request::new(());
+        *whole.method_mut() = Method::HEAD;
+        let Ok(whole) = ServeFile::new(file).call(whole).await;
+        if !range::is_to_be_followed(request.headers(), whole.headers()) {
+            ranged.headers_mut().remove(RANGE);
+        }
+    }
     match ServeFile::new(file).call(ranged).await {
         Ok(mut response) => {
             if response.headers().contains_key(CONTENT_TYPE) {

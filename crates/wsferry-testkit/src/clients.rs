@@ -1,0 +1,96 @@
+//! The clients written by others, in `clients/`: what each of them does is in the README there.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use crate::program::Program;
+
+/// A client written by others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// `ws`, from npm.
+    Ws,
+    /// `websockets`, from `PyPI`.
+    Websockets,
+    /// `websocket-client`, from `PyPI`.
+    WebsocketClient,
+    /// libcurl, as `pycurl` from `PyPI` brings it.
+    Curl,
+}
+
+/// What it is joined to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Echo {
+    /// Answers message for message with the same type.
+    Messages,
+    /// A TCP server: boundaries and types are lost by nature.
+    Bytes,
+}
+
+/// How it went.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every byte came back.
+    Passed,
+    /// It cannot run here: why.
+    Skipped(String),
+}
+
+/// The exit status of a client that cannot run here.
+const SKIPPED: i32 = 77;
+
+impl Client {
+    /// Lets it make its round trips, and fails with its own words if one of them differs.
+    pub async fn make_round_trips(self, url: &str, echo: Echo) -> Verdict {
+        let mut command = self.command();
+        if echo == Echo::Bytes {
+            command.arg("--stream");
+        }
+        command.arg(url);
+        // It gives up by itself after 60 s, and says where it was.
+        let exit = Program::spawn(command).exit_within(Duration::from_secs(90)).await;
+        if exit.status.code() == Some(SKIPPED) {
+            return Verdict::Skipped(exit.stdout);
+        }
+        let is_ok = exit.status.success() && exit.stdout.starts_with("ok ");
+        assert!(is_ok, "{self:?}: {}\n{}{}", exit.status, exit.stdout, exit.stderr);
+        Verdict::Passed
+    }
+
+    fn command(self) -> Command {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
+        let script = match self {
+            Self::Ws => "ws.mjs",
+            Self::Websockets => "websockets_client.py",
+            Self::WebsocketClient => "websocket_client.py",
+            Self::Curl => "curl_ws.py",
+        };
+        let mut command = match self {
+            Self::Ws => {
+                let modules = place("WSFERRY_TEST_NODE_MODULES", "node/node_modules");
+                let mut command = Command::new("node");
+                command.env("WSFERRY_TEST_NODE_MODULES", modules);
+                command
+            }
+            _ => Command::new(place("WSFERRY_TEST_PYTHON", "venv/bin/python")),
+        };
+        command.arg(folder.join(script));
+        command
+    }
+}
+
+/// Where `scripts/test` says that something is, else where it puts it.
+fn place(variable: &str, below: &str) -> PathBuf {
+    let usual = crate::program::target_dir().join("test-deps").join(below);
+    let place = env::var_os(variable).map_or(usual, PathBuf::from);
+    assert!(
+        place.exists(),
+        "{} is not here: run scripts/test, which installs the clients written by others",
+        place.display()
+    );
+    place
+}

@@ -1,0 +1,241 @@
+//! A built program: started, listened to line by line, signalled, waited for. It never outlives its
+//! test.
+
+use std::ffi::OsStr;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::patience::{PATIENCE, soon};
+
+/// A running program. Dropping it kills it.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+/// What a program left behind.
+#[derive(Debug)]
+pub struct Exit {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// All it wrote to standard output.
+    pub stdout: String,
+    /// All it wrote to standard error.
+    pub stderr: String,
+}
+
+/// A signal that a person or an init system sends.
+#[derive(Clone, Copy, Debug)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// `kill` without a flag.
+    Terminate,
+    /// Ends a program without asking it.
+    Kill,
+}
+
+/// The lines of a stream so far, without their ends; closed when the stream has ended.
+#[derive(Clone, Debug)]
+struct Lines(watch::Receiver<Vec<String>>);
+
+impl Program {
+    /// Starts it with all its streams captured.
+    pub fn start(program: impl AsRef<OsStr>, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Self::spawn(command)
+    }
+
+    /// Starts a command that was made ready by the caller.
+    pub fn spawn(mut command: Command) -> Self {
+        command
+            .env_remove("COLUMNS") // the width of the developer's terminal
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child =
+            command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let stdin = child.stdin.take();
+        let stdout = Lines::of(child.stdout.take().expect("stdout is captured"));
+        let stderr = Lines::of(child.stderr.take().expect("stderr is captured"));
+        Self { child, stdin, stdout, stderr }
+    }
+
+    /// Waits for a line on standard error that holds all of `parts`.
+    pub async fn line(&self, parts: &[&str]) -> String {
+        self.stderr.first(parts).await
+    }
+
+    /// Waits for a line on standard output that holds all of `parts`.
+    pub async fn printed(&self, parts: &[&str]) -> String {
+        self.stdout.first(parts).await
+    }
+
+    /// The lines on standard error so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.stderr.0.borrow().clone()
+    }
+
+    /// The port of a gateway, as its banner says it.
+    pub async fn port(&self) -> u16 {
+        port_behind(&self.line(&["WebSocket", "ws://"]).await, "ws://")
+    }
+
+    /// Types a line.
+    pub async fn type_line(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("stdin is captured");
+        stdin.write_all(format!("{line}\n").as_bytes()).await.expect("the program reads");
+    }
+
+    /// Sends a signal.
+    pub async fn signal(&self, signal: Signal) {
+        let id = self.child.id().expect("the program runs");
+        send_signal(signal, &[id]).await;
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn exit(self) -> Exit {
+        self.exit_within(PATIENCE).await
+    }
+
+    /// Waits until it has ended by itself, for as long as it may take.
+    pub async fn exit_within(mut self, limit: Duration) -> Exit {
+        let Ok(status) = timeout(limit, self.child.wait()).await else {
+            panic!("the program still runs after {limit:?}; it said: {:#?}", self.lines());
+        };
+        let status = status.expect("a child can be waited for");
+        Exit { status, stdout: self.stdout.all().await, stderr: self.stderr.all().await }
+    }
+
+    /// Kills it and waits until it is gone.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("a child can be killed");
+    }
+}
+
+impl Drop for Program {
+    /// What it said belongs to a test that failed.
+    #[allow(clippy::print_stderr)]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let (stdout, stderr) = (self.stdout.0.borrow(), self.stderr.0.borrow());
+            eprintln!("program {:?} said {stdout:#?} {stderr:#?}", self.child.id());
+        }
+    }
+}
+
+impl Lines {
+    fn of(stream: impl AsyncRead + Unpin + Send + 'static) -> Self {
+        let (sender, receiver) = watch::channel(Vec::new());
+        tokio::spawn(async move {
+            let mut stream = BufReader::new(stream);
+            let mut line = Vec::new();
+            while stream.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
+                let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line));
+                sender.send_modify(|lines| lines.push(text.into_owned()));
+                line.clear();
+            }
+        });
+        Self(receiver)
+    }
+
+    async fn first(&self, parts: &[&str]) -> String {
+        let mut lines = self.0.clone();
+        let is_it = |line: &&String| parts.iter().all(|part| line.contains(part));
+        let found =
+            timeout(PATIENCE, lines.wait_for(|lines| lines.iter().any(|line| is_it(&line))));
+        let line = match found.await {
+            Ok(Ok(lines)) => lines.iter().find(is_it).cloned(),
+            _ => None,
+        };
+        line.unwrap_or_else(|| panic!("no line holds {parts:?} in {:#?}", self.0.borrow()))
+    }
+
+    /// All that was written, once the stream has ended.
+    async fn all(&mut self) -> String {
+        soon(async { while self.0.changed().await.is_ok() {} }).await;
+        self.0.borrow().iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+    }
+}
+
+/// The port of the first `prefix` `host:port/` in a line.
+pub fn port_behind(line: &str, prefix: &str) -> u16 {
+    let authority = line.split_once(prefix).and_then(|(_, rest)| rest.split('/').next());
+    let port = authority.and_then(|authority| authority.rsplit_once(':')?.1.parse().ok());
+    port.unwrap_or_else(|| panic!("no {prefix}host:port/ in {line:?}"))
+}
+
+/// Sends a signal to processes, through the shell: the system call would need unsafe code.
+pub(crate) async fn send_signal(signal: Signal, processes: &[u32]) {
+    let mut command = Command::from(signal_command(signal, processes));
+    let status = command.status().await.expect("there is a shell");
+    assert!(status.success(), "{signal:?} was not delivered to {processes:?}");
+}
+
+pub(crate) fn signal_command(signal: Signal, processes: &[u32]) -> std::process::Command {
+    let name = match signal {
+        Signal::Interrupt => "INT",
+        Signal::Terminate => "TERM",
+        Signal::Kill => "KILL",
+    };
+    let ids: Vec<_> = processes.iter().map(u32::to_string).collect();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &format!("kill -{name} {}", ids.join(" "))]);
+    command
+}
+
+/// A port of 127.0.0.1 where nothing listens, and that nobody else gets by chance for as long as
+/// this lives. A server that sets `SO_REUSEADDR` can be told to listen there, and be told again.
+#[derive(Debug)]
+pub struct ReservedPort {
+    socket: socket2::Socket,
+}
+
+impl ReservedPort {
+    /// Takes a free port.
+    pub fn new() -> Self {
+        let (domain, kind) = (socket2::Domain::IPV4, socket2::Type::STREAM);
+        let socket = socket2::Socket::new(domain, kind, None).expect("there are sockets");
+        // Bound and not listening: connections are refused, and a listener may join later.
+        socket.set_reuse_address(true).expect("the option is known");
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(&any.into()).expect("there is a free port");
+        Self { socket }
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u16 {
+        let address = self.socket.local_addr().expect("it is bound");
+        address.as_socket().expect("it is IPv4").port()
+    }
+
+    /// Listens there.
+    pub async fn listen(&self) -> TcpListener {
+        let address = ("127.0.0.1", self.number());
+        TcpListener::bind(address).await.expect("nobody else listens there")
+    }
+}
+
+impl Default for ReservedPort {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The workspace's `target`, for what outlives a test on purpose.
+pub(crate) fn target_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target")
+}

@@ -1,0 +1,463 @@
+//! Where bytes may not be lost: protocol.md §3, with streams whose every byte is checked.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use wsferry_testkit::patience::{PATIENCE, soon, within};
+use wsferry_testkit::raw::{
+    BINARY, CLOSE, Client, FIN, Frame, Frames, HANDSHAKE, PONG, close, frame, send_frames,
+};
+use wsferry_testkit::stream::{Checker, Dice, Pattern};
+use wsferry_testkit::targets::{self, End, Target};
+
+use crate::support::{Running, config_with};
+
+const MIB: u64 = 1 << 20;
+const UP: Pattern = Pattern::new(1);
+const DOWN: Pattern = Pattern::new(2);
+
+/// A target that sends `length` bytes of [`DOWN`] while it checks what comes of [`UP`], both at a
+/// moody pace. It sends FIN when it has sent everything and reports what it got.
+async fn both_ways(length: u64, seed: u64) -> Target<(u64, End)> {
+    Target::start(move |mut stream| async move {
+        let (mut read, mut write) = stream.split();
+        let (mut up, mut down) = (Dice::new(seed), Dice::new(seed + 1));
+        let send = async {
+            targets::send_stream(&mut write, DOWN, length, &mut down).await.unwrap();
+            write.shutdown().await.unwrap();
+        };
+        tokio::join!(targets::check_stream(&mut read, UP, &mut up), send).0
+    })
+    .await
+}
+
+/// Reads frames to the end at a moody pace and checks [`DOWN`]: how many bytes came, the payloads of
+/// the Pongs, the Close, and how the connection ended.
+async fn check_frames(
+    frames: &mut Frames<impl tokio::io::AsyncRead + Unpin>,
+    dice: &mut Dice,
+) -> (u64, Vec<Vec<u8>>, Option<Frame>, End) {
+    let mut checker = Checker::new(DOWN);
+    let (mut pongs, mut closed) = (Vec::new(), None);
+    loop {
+        targets::dawdle(dice).await;
+        match frames.next().await {
+            Err(end) => return (checker.at(), pongs, closed, end),
+            Ok(frame) => {
+                assert!(closed.is_none(), "{frame:?} behind the Close");
+                match frame.first {
+                    0x82 => {
+                        assert!(!frame.payload.is_empty(), "an empty frame");
+                        checker.take(&frame.payload);
+                    }
+                    0x8a => pongs.push(frame.payload),
+                    0x88 => closed = Some(frame),
+                    _ => panic!("{frame:?}"),
+                }
+            }
+        }
+    }
+}
+
+/// A gateway whose limits no busy machine reaches.
+async fn patient(target: std::net::SocketAddr) -> Running {
+    let change = |config: &mut wsferry::server::Config| {
+        config.session.relay.linger = 4 * PATIENCE;
+        config.session.relay.close_timeout = 4 * PATIENCE;
+        config.session.connect_timeout = 4 * PATIENCE;
+    };
+    Running::start(config_with(target, change)).await
+}
+
+/// One session that carries `length` bytes each way at once.
+async fn carry(gateway: &Running, length: u64, seed: u64) {
+    let (mut frames, mut write) = gateway.client().await.split();
+    let mut dice = Dice::new(seed);
+    let sending = tokio::spawn(async move {
+        let pings = send_frames(&mut write, UP, length, 1 << 20, &mut dice).await.unwrap();
+        write.write_all(&close(1000, b"all sent")).await.unwrap();
+        (pings, write)
+    });
+    let mut dice = Dice::new(seed + 1);
+    let (got, mut pongs, closed, end) =
+        within(Duration::from_secs(120), check_frames(&mut frames, &mut dice)).await;
+    let (pings, _write) = soon(sending).await.unwrap();
+    assert_eq!((got, end), (length, End::Fin));
+    // The target's FIN or the client's Close comes first, by chance: both were complete.
+    let closed = closed.unwrap();
+    assert_eq!(closed.code(), 1000, "{closed:?}");
+    // Pings that came behind the gateway's Close are not answered any more.
+    pongs.truncate(pings.len());
+    assert_eq!(pongs, pings[..pongs.len()], "the Pongs are not those of the Pings");
+    if closed.reason() == "all sent" {
+        assert_eq!(pongs.len(), pings.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_both_ways_at_once_arrive_byte_for_byte() {
+    let length = 32 * MIB;
+    let mut target = both_ways(length, 10).await;
+    let gateway = patient(target.address()).await;
+    carry(&gateway, length, 20).await;
+    assert_eq!(target.report().await, (length, End::Fin));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_sessions_at_once_keep_their_streams_apart() {
+    let length = MIB / 4;
+    let mut target = both_ways(length, 30).await;
+    let gateway = std::sync::Arc::new(patient(target.address()).await);
+    let mut sessions = tokio::task::JoinSet::new();
+    for seed in 0..100 {
+        let gateway = std::sync::Arc::clone(&gateway);
+        sessions.spawn(async move { carry(&gateway, length, 1000 + 10 * seed).await });
+    }
+    while let Some(session) = soon(sessions.join_next()).await {
+        session.unwrap();
+    }
+    for _ in 0..100 {
+        assert_eq!(target.report().await, (length, End::Fin));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_closes_right_behind_its_last_byte_loses_nothing() {
+    let mut target = Target::start(async |mut stream: TcpStream| {
+        let mut length = [0; 4];
+        stream.read_exact(&mut length).await.unwrap();
+        let bytes = DOWN.bytes(0, u32::from_be_bytes(length) as usize);
+        stream.write_all(&bytes).await.unwrap();
+    })
+    .await;
+    let gateway = Running::to(target.address()).await;
+    let mut dice = Dice::new(40);
+    for _ in 0..200 {
+        let length = dice.size(200_000) as u32;
+        let mut client = gateway.client().await;
+        client.send_frame(FIN | BINARY, length.to_be_bytes()).await;
+        let (frames, mut write) = client.split();
+        let mut frames = frames;
+        let mut checker = Checker::new(DOWN);
+        let last = loop {
+            match soon(frames.next()).await.unwrap() {
+                frame if frame.first == FIN | BINARY => checker.take(&frame.payload),
+                frame => break frame,
+            }
+        };
+        assert_eq!(last, Frame::close(1000, "Target closed"));
+        assert_eq!(checker.at(), u64::from(length));
+        write.write_all(&close(1000, b"")).await.unwrap();
+        assert_eq!(soon(frames.next()).await, Err(End::Fin), "something behind the Close");
+        target.report().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_closes_right_behind_its_last_byte_loses_nothing() {
+    let mut target = targets::collect().await;
+    let gateway = Running::to(target.address()).await;
+    let mut dice = Dice::new(50);
+    for round in 0..200_u16 {
+        let bytes = UP.bytes(0, dice.size(200_000));
+        let mut client = gateway.client().await;
+        client.send([frame(FIN | BINARY, &bytes), close(4000 + round, b"bye")].concat()).await;
+        if round % 2 == 0 {
+            client.stream().shutdown().await.unwrap(); // some clients do not wait for the answer
+        }
+        let (frames, end) = client.rest().await; // the client waits: the server ends TCP first
+        assert_eq!((frames, end), (vec![Frame::close(4000 + round, "bye")], End::Fin));
+        let (got, end) = target.report().await;
+        assert!(got == bytes, "{} of {} bytes came", got.len(), bytes.len());
+        assert_eq!(end, End::Fin);
+    }
+}
+
+/// A target that does by hand what the test wants, and its client.
+async fn pair(gateway: &Running, target: &mut Target<TcpStream>) -> (Client, TcpStream) {
+    let client = gateway.client().await;
+    (client, target.report().await)
+}
+
+#[tokio::test]
+async fn a_target_that_resets_gets_its_bytes_delivered_and_1011() {
+    let mut target = targets::by_hand().await;
+    let gateway = Running::to(target.address()).await;
+    for length in [0, 1, 1000, 60_000] {
+        let (client, mut stream) = pair(&gateway, &mut target).await;
+        stream.write_all(&DOWN.bytes(0, length)).await.unwrap();
+        let (mut frames, _write) = client.split();
+        let mut checker = Checker::new(DOWN);
+        while checker.at() < length as u64 {
+            checker.take(&soon(frames.next()).await.unwrap().payload);
+        }
+        targets::reset(stream);
+        let last = soon(frames.next()).await.unwrap();
+        assert_eq!(last.code(), 1011, "{last:?}");
+        assert!(last.reason().starts_with("Target connection failed"), "{last:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_that_a_write_meets_first_is_1011_too() {
+    let mut target = targets::by_hand().await;
+    let gateway = Running::to(target.address()).await;
+    for round in 0..50 {
+        let (mut client, stream) = pair(&gateway, &mut target).await;
+        let bytes = frame(FIN | BINARY, &[b'x'; 1000]);
+        // The gateway finds a reset and something to write at the same time.
+        client.send(&bytes).await;
+        targets::reset(stream);
+        client.send(bytes.repeat(round)).await;
+        let (frames, _) = client.leave().await;
+        assert_eq!(frames.len(), 1, "{frames:?}");
+        assert_eq!(frames[0].code(), 1011, "{frames:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_while_the_client_is_held_back_is_1011_behind_what_was_read() {
+    let mut target = targets::by_hand().await;
+    let gateway = Running::to(target.address()).await;
+    let (client, mut stream) = pair(&gateway, &mut target).await;
+    let (mut frames, mut write) = client.split();
+    // The client reads nothing: the gateway's write is blocked, and so is the target's in the end.
+    let mut sent = 0;
+    let piece = 64 * 1024;
+    while let Ok(written) =
+        tokio::time::timeout(Duration::from_millis(300), stream.write_all(&DOWN.bytes(sent, piece)))
+            .await
+    {
+        written.unwrap();
+        sent += piece as u64;
+    }
+    targets::reset(stream);
+    // The write to the target meets the reset, while nothing is read from it.
+    write.write_all(&frame(FIN | BINARY, b"x")).await.unwrap();
+    write.write_all(&frame(FIN | BINARY, b"y")).await.unwrap();
+    let mut dice = Dice::new(60);
+    write.write_all(&close(1000, b"")).await.ok();
+    let (got, _, closed, _) = soon(check_frames(&mut frames, &mut dice)).await;
+    assert!(got > 0);
+    let closed = closed.unwrap();
+    assert_ne!(closed.reason(), "Target closed");
+    if got < sent {
+        assert_ne!((closed.code(), closed.reason()), (1000, "Target closed".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_is_lost_without_a_close_is_flushed_and_its_target_gets_fin() {
+    let mut target = targets::collect().await;
+    let gateway = Running::to(target.address()).await;
+    for length in [0, 1, 100_000] {
+        let bytes = UP.bytes(0, length);
+        let mut client = gateway.client().await;
+        client.send(frame(BINARY, &bytes)).await;
+        drop(client);
+        let (got, end) = target.report().await;
+        assert!(got == bytes && end == End::Fin);
+        // In the middle of a frame, too.
+        let mut client = gateway.client().await;
+        let half = frame(FIN | BINARY, &bytes);
+        client.send(&half[..half.len() - length / 2]).await;
+        drop(client);
+        let (got, end) = target.report().await;
+        assert!(got == bytes[..length - length / 2] && end == End::Fin);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_resets_leaves_its_target_a_prefix_and_an_end() {
+    let mut target = targets::collect().await;
+    let gateway = Running::to(target.address()).await;
+    let mut client = gateway.client().await;
+    let bytes = UP.bytes(0, 1000);
+    client.send(frame(FIN | BINARY, &bytes)).await;
+    targets::reset(client.into_stream());
+    let (got, _) = target.report().await;
+    assert!(bytes.starts_with(&got));
+}
+
+#[tokio::test]
+async fn a_client_that_ends_its_half_still_gets_what_the_target_answers() {
+    let gateway = patient(targets::echo().await.address()).await;
+    let mut client = gateway.client().await;
+    let bytes = UP.bytes(0, 100_000);
+    client.send(frame(FIN | BINARY, &bytes)).await;
+    client.stream().shutdown().await.unwrap();
+    assert!(client.payload(bytes.len()).await == bytes);
+}
+
+#[tokio::test]
+async fn after_the_targets_fin_the_client_may_go_on_sending() {
+    let mut target = targets::by_hand().await;
+    let gateway = Running::to(target.address()).await;
+    let (mut client, mut stream) = pair(&gateway, &mut target).await;
+    stream.write_all(b"last").await.unwrap();
+    stream.shutdown().await.unwrap();
+    assert_eq!(client.payload(4).await, b"last");
+    assert_eq!(client.frame().await, Frame::close(1000, "Target closed"));
+    let bytes = UP.bytes(0, 300_000);
+    let (mut frames, mut write) = client.split();
+    let sent = [frame(FIN | BINARY, &bytes), close(1000, b"")].concat();
+    let writing = tokio::spawn(async move {
+        write.write_all(&sent).await.unwrap();
+        write
+    });
+    let (got, end) = soon(targets::read_all(&mut stream)).await;
+    assert!(got == bytes && end == End::Fin);
+    assert_eq!(soon(frames.next()).await, Err(End::Fin));
+    writing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_never_answers_the_close_is_left_after_the_close_timeout() {
+    let mut target = targets::by_hand().await;
+    let change = |config: &mut wsferry::server::Config| {
+        config.session.relay.close_timeout = Duration::from_millis(200);
+    };
+    let gateway = Running::start(config_with(target.address(), change)).await;
+    let (mut client, mut stream) = pair(&gateway, &mut target).await;
+    client.send_frame(FIN | BINARY, b"before").await;
+    stream.shutdown().await.unwrap();
+    assert_eq!(soon(targets::read_all(&mut stream)).await, (b"before".to_vec(), End::Fin));
+    let (frames, _) = client.rest_within().await;
+    assert_eq!(frames, [Frame::close(1000, "Target closed")]);
+}
+
+#[tokio::test]
+async fn the_target_may_go_on_sending_for_linger_after_the_clients_close() {
+    let mut target = targets::by_hand().await;
+    let change = |config: &mut wsferry::server::Config| {
+        config.session.relay.linger = Duration::from_secs(20);
+    };
+    let gateway = Running::start(config_with(target.address(), change)).await;
+    let (mut client, mut stream) = pair(&gateway, &mut target).await;
+    client.send([frame(FIN | BINARY, b"question"), close(1000, b"done")].concat()).await;
+    // The target answers what it had read when it had read everything.
+    assert_eq!(soon(targets::read_all(&mut stream)).await, (b"question".to_vec(), End::Fin));
+    let bytes = DOWN.bytes(0, 300_000);
+    let sent = bytes.clone();
+    let writing = tokio::spawn(async move { stream.write_all(&sent).await.unwrap() });
+    assert!(client.payload(bytes.len()).await == bytes);
+    assert_eq!(client.rest().await, (vec![Frame::close(1000, "done")], End::Fin));
+    writing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_target_that_never_ends_is_left_after_linger() {
+    let mut target = targets::by_hand().await;
+    let change = |config: &mut wsferry::server::Config| {
+        config.session.relay.linger = Duration::from_millis(200);
+    };
+    let gateway = Running::start(config_with(target.address(), change)).await;
+    for flood in [false, true] {
+        let (mut client, mut stream) = pair(&gateway, &mut target).await;
+        client.send([frame(FIN | BINARY, b"all"), close(1000, b"done")].concat()).await;
+        let mut got = [0; 3];
+        soon(stream.read_exact(&mut got)).await.unwrap();
+        assert_eq!(&got, b"all");
+        assert_eq!(soon(stream.read(&mut got)).await.unwrap(), 0); // FIN, not RST
+        let flooding = tokio::spawn(async move {
+            while flood && stream.write_all(&[b'x'; 4096]).await.is_ok() {}
+            stream
+        });
+        let (frames, end) = client.rest().await;
+        assert_eq!(frames.last(), Some(&Frame::close(1000, "done")));
+        assert_eq!(end, End::Fin);
+        soon(flooding).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_read_behind_the_clients_close() {
+    let mut target = targets::collect().await;
+    let gateway = Running::to(target.address()).await;
+    for behind in [frame(FIN | BINARY, b"late"), frame(FIN | 0x9, b"late"), vec![0xff; 100_000]] {
+        let mut client = gateway.client().await;
+        client.send([frame(FIN | BINARY, b"good"), close(1000, b"done"), behind].concat()).await;
+        assert_eq!(client.rest().await, (vec![Frame::close(1000, "done")], End::Fin));
+        assert_eq!(target.report().await, (b"good".to_vec(), End::Fin));
+    }
+}
+
+#[tokio::test]
+async fn a_ping_behind_the_gateways_close_is_not_answered() {
+    let mut target = targets::by_hand().await;
+    let gateway = Running::to(target.address()).await;
+    let (mut client, mut stream) = pair(&gateway, &mut target).await;
+    stream.shutdown().await.unwrap();
+    assert_eq!(client.frame().await.first, FIN | CLOSE);
+    client.send([frame(FIN | 0x9, b"?"), close(1000, b"")].concat()).await;
+    assert_eq!(client.rest().await, (vec![], End::Fin));
+}
+
+#[tokio::test]
+async fn what_comes_while_the_target_is_dialled_is_held_and_delivered() {
+    // Names are dialled too; early bytes come with the handshake, later ones before the target
+    // has said anything.
+    let mut target = targets::collect().await;
+    let gateway = Running::to(format!("localhost:{}", target.address().port())).await;
+    let bytes = UP.bytes(0, 100_000);
+    let mut raw = gateway.raw().await;
+    raw.send(HANDSHAKE).await;
+    raw.send(frame(FIN | BINARY, &bytes)).await;
+    raw.send(close(1000, b"")).await;
+    assert_eq!(raw.answer().await.status, 101);
+    assert_eq!(raw.into_client().rest().await.1, End::Fin);
+    let (got, end) = target.report().await;
+    assert!(got == bytes && end == End::Fin);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_sides_that_flood_and_do_not_read_do_not_lock_each_other() {
+    // Each side reads only when it has sent everything: nobody but the gateway could give way.
+    let length = 256 * 1024;
+    let mut target = Target::start(move |mut stream| async move {
+        stream.write_all(&DOWN.bytes(0, length)).await.unwrap();
+        let mut checker = Checker::new(UP);
+        let mut room = vec![0; 4096];
+        while checker.at() < length as u64 {
+            let got = stream.read(&mut room).await.unwrap();
+            checker.take(&room[..got]);
+        }
+    })
+    .await;
+    let gateway = Running::to(target.address()).await;
+    let mut client = gateway.client().await;
+    client.send(frame(FIN | BINARY, &UP.bytes(0, length))).await;
+    assert!(client.payload(length).await == DOWN.bytes(0, length));
+    target.report().await;
+    assert_eq!(client.frame().await, Frame::close(1000, "Target closed"));
+}
+
+#[tokio::test]
+async fn a_pong_comes_between_the_frames_of_a_stream() {
+    let mut target = targets::by_hand().await;
+    let gateway = Running::to(target.address()).await;
+    let (client, mut stream) = pair(&gateway, &mut target).await;
+    let (mut frames, mut write) = client.split();
+    let flooding = tokio::spawn(async move {
+        let mut at = 0;
+        while stream.write_all(&DOWN.bytes(at, 10_000)).await.is_ok() {
+            at += 10_000;
+        }
+    });
+    let mut checker = Checker::new(DOWN);
+    for round in 0..20_u8 {
+        write.write_all(&frame(FIN | 0x9, &[round])).await.unwrap();
+        loop {
+            match soon(frames.next()).await.unwrap() {
+                frame if frame.first == FIN | PONG => {
+                    assert_eq!(frame.payload, [round]);
+                    break;
+                }
+                frame => checker.take(&frame.payload),
+            }
+        }
+    }
+    drop((frames, write));
+    soon(flooding).await.unwrap();
+}

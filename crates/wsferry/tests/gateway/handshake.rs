@@ -1,0 +1,652 @@
+//! The opening handshake: protocol.md §1, every row by raw sockets, whole and byte by byte.
+
+use std::time::Duration;
+
+use wsferry_testkit::patience::PATIENCE;
+use wsferry_testkit::raw::{
+    Answer, BINARY, CONTINUATION, Client, FIN, HANDSHAKE, PING, Raw, close, frame,
+};
+use wsferry_testkit::targets::{self, End};
+
+use crate::support::{Running, config_with};
+
+/// The handshake with some of its lines replaced; an empty new line takes the old one out.
+fn but(changes: &[(&str, &str)]) -> String {
+    let mut request = HANDSHAKE.to_owned();
+    for (old, new) in changes {
+        let old = format!("{old}\r\n");
+        assert!(request.contains(&old), "{old:?}");
+        let new = if new.is_empty() { String::new() } else { format!("{new}\r\n") };
+        request = request.replacen(&old, &new, 1);
+    }
+    request
+}
+
+/// The handshake with lines behind its own.
+fn and(lines: &[&str]) -> String {
+    let mut request = HANDSHAKE.trim_end().to_owned();
+    for line in lines {
+        request += "\r\n";
+        request += line;
+    }
+    request + "\r\n\r\n"
+}
+
+const HOST: &str = "Host: localhost";
+const UPGRADE: &str = "Upgrade: websocket";
+const CONNECTION: &str = "Connection: Upgrade";
+const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+const VERSION: &str = "Sec-WebSocket-Version: 13";
+const GET: &str = "GET /chat HTTP/1.1";
+
+/// Sends a request whole and byte by byte, and checks each answer. After a refusal that `closes`, a
+/// second request behind it must stay unread.
+async fn check(gateway: &Running, request: impl AsRef<[u8]>, status: u16, closes: bool) -> Answer {
+    let request = request.as_ref();
+    let shown = request[..request.len().min(300)].escape_ascii();
+    let mut answers = Vec::new();
+    for bytewise in [false, true] {
+        let mut raw = gateway.raw().await;
+        if bytewise {
+            raw.send_bytewise(request).await;
+        } else {
+            let second = if closes { HANDSHAKE } else { "" };
+            raw.send([request, second.as_bytes()].concat()).await;
+        }
+        let answer = raw.try_answer(true).await;
+        let answer = answer.unwrap_or_else(|| panic!("no answer to {shown}"));
+        assert_eq!(answer.status, status, "{shown} got {answer:?}");
+        if status == 101 {
+            assert_eq!(answer.field("upgrade"), "websocket");
+            assert_eq!(answer.field("connection").to_ascii_lowercase(), "upgrade");
+            assert!(!answer.has("content-length") && !answer.has("transfer-encoding"));
+        } else {
+            assert_eq!(answer.field("x-content-type-options"), "nosniff", "{shown}");
+            assert_eq!(answer.field("referrer-policy"), "no-referrer", "{shown}");
+        }
+        if closes {
+            let (rest, end) = raw.end().await;
+            assert_eq!(rest.escape_ascii().to_string(), "", "behind the refusal of {shown}");
+            assert_eq!(end, End::Fin, "{shown}");
+        }
+        answers.push(answer);
+    }
+    answers.swap_remove(0)
+}
+
+/// It has the patience for a long head that comes byte by byte on a busy machine.
+async fn gateway() -> Running {
+    let change = |config: &mut wsferry::server::Config| config.header_timeout = 4 * PATIENCE;
+    Running::start(config_with("echo:", change)).await
+}
+
+#[tokio::test]
+async fn a_good_handshake_gets_101_and_the_accept_value_of_the_rfc() {
+    let gateway = gateway().await;
+    let answer = check(&gateway, HANDSHAKE, 101, false).await;
+    assert_eq!(answer.field("sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert!(!answer.has("sec-websocket-protocol") && !answer.has("sec-websocket-extensions"));
+}
+
+#[tokio::test]
+async fn every_spelling_of_a_good_handshake_gets_101() {
+    let gateway = gateway().await;
+    for request in [
+        but(&[(UPGRADE, "upgrade:WebSocket"), (CONNECTION, "CONNECTION: UPGRADE")]),
+        but(&[(UPGRADE, "UPGRADE:\t websocket \t"), (CONNECTION, "connection:upgrade")]),
+        but(&[(CONNECTION, "Connection: keep-alive, Upgrade")]),
+        but(&[(CONNECTION, "Connection: keep-alive ,\tupgrade,, foo")]),
+        but(&[(CONNECTION, "Connection: keep-alive\r\nConnection: Upgrade")]),
+        but(&[(UPGRADE, "Upgrade: h2c\r\nUpgrade: websocket")]),
+        but(&[(UPGRADE, "Upgrade: h2c, websocket")]),
+        but(&[(UPGRADE, "Upgrade: , WEBSOCKET ,")]),
+        but(&[(KEY, "sec-websocket-key:   dGhlIHNhbXBsZSBub25jZQ==  ")]),
+        but(&[(KEY, "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==")]), // RFC 6455 §4.1's own
+        but(&[(VERSION, "Sec-WebSocket-Version:13")]),
+        but(&[(GET, "GET / HTTP/1.1")]),
+        but(&[(GET, "GET /?token=a%20b&c HTTP/1.1")]),
+        but(&[(GET, "GET /a/b/..//%2e%2e/x HTTP/1.1")]),
+        but(&[(GET, "GET http://localhost/chat HTTP/1.1")]),
+        but(&[(HOST, "Host: localhost:1")]),
+        but(&[(HOST, "hOST:LOCALHOST.:65535")]),
+        but(&[(HOST, "Host: 127.0.0.1:8080")]),
+        but(&[(HOST, "Host: [::1]:8080")]),
+        and(&["Content-Length: 0"]),
+        and(&["Cookie: a=b; c=\"d\"", "Cookie: e=f", "X-Ümlaut: no"]).replace("X-Ü", "X-U"),
+        and(&["X: \u{e4}\u{f6}"]),
+        and(&["X:", "Y: ", "Z:\t"]),
+        format!("\r\n{HANDSHAKE}"),
+    ] {
+        check(&gateway, request, 101, false).await;
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_may_be_cut_at_any_byte() {
+    let gateway = gateway().await;
+    for cut in 0..=HANDSHAKE.len() {
+        let mut raw = gateway.raw().await;
+        let behind = frame(FIN | BINARY, b"early");
+        let bytes = [HANDSHAKE.as_bytes(), &behind].concat();
+        raw.send(&bytes[..cut]).await;
+        tokio::task::yield_now().await;
+        raw.send(&bytes[cut..]).await;
+        assert_eq!(raw.answer().await.status, 101, "cut at {cut}");
+        assert_eq!(raw.into_client().payload(5).await, b"early", "cut at {cut}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_request_may_be_cut_at_any_byte() {
+    let gateway = gateway().await;
+    for (request, status) in [
+        (but(&[(VERSION, "Sec-WebSocket-Version: 8")]), 426),
+        (but(&[(KEY, "Sec-WebSocket-Key : dGhlIHNhbXBsZSBub25jZQ==")]), 400),
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc".to_owned(), 405),
+    ] {
+        for cut in 0..=request.len() {
+            let mut raw = gateway.raw().await;
+            raw.send(&request[..cut]).await;
+            tokio::task::yield_now().await;
+            raw.send(&request[cut..]).await;
+            assert_eq!(raw.answer().await.status, status, "cut at {cut}");
+            assert_eq!(raw.end().await, (Vec::new(), End::Fin), "cut at {cut}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn frames_pipelined_behind_a_good_handshake_are_kept() {
+    let mut target = targets::collect().await;
+    let gateway = Running::to(target.address()).await;
+    for bytewise in [false, true] {
+        let payload = vec![b'x'; 3000];
+        let frames = [
+            frame(BINARY, &payload),
+            frame(FIN | PING, b"ping"),
+            frame(FIN | CONTINUATION, b"end"),
+            close(1000, b"done"),
+        ];
+        let mut raw = gateway.raw().await;
+        let bytes = [HANDSHAKE.as_bytes(), &frames.concat()].concat();
+        if bytewise {
+            raw.send_bytewise(bytes).await;
+        } else {
+            raw.send(bytes).await;
+        }
+        assert_eq!(raw.answer().await.status, 101);
+        let (frames, end) = raw.into_client().rest().await;
+        assert_eq!((frames[0].first, &frames[0].payload[..]), (0x8a, &b"ping"[..]));
+        assert_eq!((frames[1].code(), &*frames[1].reason()), (1000, "done"));
+        assert_eq!((frames.len(), end), (2, End::Fin));
+        let (got, end) = target.report().await;
+        assert_eq!((got, end), ([&payload[..], b"end"].concat(), End::Fin));
+    }
+}
+
+#[tokio::test]
+async fn other_methods_get_405_on_any_path() {
+    let gateway = gateway().await;
+    for method in
+        ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "CONNECT", "get", "G", "PROPFIND"]
+    {
+        for path in ["/", "/chat", "/a?b"] {
+            let plain = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            let upgrade = but(&[(GET, &format!("{method} {path} HTTP/1.1"))]);
+            if method == "CONNECT" {
+                // Its target is an authority; whatever it is taken for, it gets no session.
+                let mut raw = gateway.raw().await;
+                raw.send(plain).await;
+                let status = raw.answer().await.status;
+                assert!([400, 405].contains(&status), "{status}");
+                continue;
+            }
+            for request in [plain, upgrade] {
+                let answer = check(&gateway, request, 405, true).await;
+                assert_eq!(answer.field("allow"), "GET, HEAD");
+            }
+        }
+    }
+    let post = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello";
+    check(&gateway, post, 405, true).await;
+    let chunked =
+        "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    check(&gateway, chunked, 405, true).await;
+}
+
+#[tokio::test]
+async fn other_versions_get_426_with_the_one_that_is_spoken() {
+    let gateway = gateway().await;
+    for version in [
+        "",
+        "Sec-WebSocket-Version: 8",
+        "Sec-WebSocket-Version: 0",
+        "Sec-WebSocket-Version: 12",
+        "Sec-WebSocket-Version: 14",
+        "Sec-WebSocket-Version: 013",
+        "Sec-WebSocket-Version: +13",
+        "Sec-WebSocket-Version: 130",
+        "Sec-WebSocket-Version:",
+        "Sec-WebSocket-Version: 13, 8",
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 8",
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 13",
+        "Sec-WebSocket-Version: thirteen",
+    ] {
+        let answer = check(&gateway, but(&[(VERSION, version)]), 426, true).await;
+        assert_eq!(answer.field("sec-websocket-version"), "13", "{version}");
+        assert_eq!(answer.field("upgrade"), "websocket", "{version}");
+        assert!(answer.field("connection").to_ascii_lowercase().contains("upgrade"), "{version}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_an_upgrade_gets_426_where_nothing_is_served() {
+    let gateway = gateway().await;
+    for request in [
+        but(&[(CONNECTION, "")]),
+        but(&[(CONNECTION, "Connection: keep-alive")]),
+        but(&[(CONNECTION, "Connection: upgraded")]),
+        but(&[(CONNECTION, "Connection: \"Upgrade\"")]),
+        but(&[(CONNECTION, "Connection: keep-alive; Upgrade")]),
+        but(&[(UPGRADE, "")]),
+        but(&[(UPGRADE, "Upgrade:")]),
+        but(&[(UPGRADE, "Upgrade: h2c")]),
+        but(&[(UPGRADE, "Upgrade: websockets")]),
+        but(&[(UPGRADE, "Upgrade: web socket")]),
+        "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
+    ] {
+        let answer = check(&gateway, request, 426, false).await;
+        assert_eq!(answer.field("upgrade"), "websocket");
+        assert_eq!(answer.field("sec-websocket-version"), "13");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_asks_for_an_upgrade_gets_an_answer_and_the_connection_ends_or_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("index.html"), "hello").unwrap();
+    let web = wsferry::front::Files::Directory(directory.path().to_owned());
+    let gateway = Running::start(config_with("echo:", |config| config.web = Some(web))).await;
+    let mut raw = gateway.raw().await;
+    raw.send(but(&[(GET, "HEAD / HTTP/1.1")])).await;
+    let answer = raw.try_answer(false).await.unwrap();
+    assert_eq!(answer.status, 200);
+    if answer.field("connection") == "close" {
+        assert_eq!(raw.end().await, (Vec::new(), End::Fin));
+    } else {
+        raw.send(HANDSHAKE).await;
+        assert_eq!(raw.answer().await.status, 101);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_repeated_or_malformed_key_gets_400() {
+    let gateway = gateway().await;
+    let repeated = format!("{KEY}\r\n{KEY}");
+    for key in [
+        "",
+        &repeated,
+        "Sec-WebSocket-Key:",
+        "Sec-WebSocket-Key: x",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ===",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j", // 15 bytes
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZWU=", // 17 bytes
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==, foo",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ== foo",
+        "Sec-WebSocket-Key: dGhlIHNhbXBs ZSBub25jZQ==",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j_Q==",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j-w==",
+        "Sec-WebSocket-Key: ========================",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZ===",
+        "Sec-WebSocket-Key: \"dGhlIHNhbXBsZSBub25jZQ==\"",
+    ] {
+        check(&gateway, but(&[(KEY, key)]), 400, true).await;
+    }
+}
+
+#[tokio::test]
+async fn no_host_two_hosts_and_malformed_hosts_get_400() {
+    let gateway = gateway().await;
+    for host in [
+        "",
+        "Host: localhost\r\nHost: localhost",
+        "Host: localhost\r\nhost: evil.example",
+        "Host:",
+        "Host: ",
+        "Host: local host",
+        "Host: localhost, localhost",
+        "Host: localhost/",
+        "Host: http://localhost",
+        "Host: user@localhost",
+        "Host: localhost:",
+        "Host: localhost:x",
+        "Host: localhost:65536",
+        "Host: localhost:80:80",
+        "Host: :80",
+        "Host: [::1",
+        "Host: ::1",
+        "Host: [localhost]",
+        "Host: [127.0.0.1]",
+        "Host: local\\host",
+        "Host: localhost#",
+        "Host: localhost?",
+        "Host: local%68ost",
+        "Host: .localhost",
+        "Host: localhost..",
+    ] {
+        if host == "Host: localhost:" {
+            continue; // RFC 3986 §3.2.3: an empty port is the default one
+        }
+        let plain = format!("GET / HTTP/1.1\r\n{host}\r\n\r\n").replace("\r\n\r\n\r\n", "\r\n\r\n");
+        check(&gateway, plain, 400, true).await;
+        check(&gateway, but(&[(HOST, host)]), 400, true).await;
+    }
+    // A target that names another host than the Host field (RFC 9112 §3.2.2).
+    check(&gateway, but(&[(GET, "GET http://evil.example/chat HTTP/1.1")]), 400, true).await;
+}
+
+#[tokio::test]
+async fn a_body_announced_on_an_upgrade_gets_400_and_the_end() {
+    let gateway = gateway().await;
+    for line in [
+        "Content-Length: 1",
+        "Content-Length: 000001",
+        "Content-Length: 18446744073709551615",
+        "Transfer-Encoding: chunked",
+        "Transfer-Encoding: identity",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding:",
+        "transfer-encoding: CHUNKED",
+        "Transfer-Encoding: foo",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+    ] {
+        check(&gateway, and(&[line]), 400, true).await;
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_of_http_1_0_gets_426_and_never_101() {
+    let gateway = gateway().await;
+    for (host, connection) in [
+        (HOST, "Connection: Upgrade"),
+        (HOST, "Connection: keep-alive, Upgrade"),
+        (HOST, "Connection: Upgrade\r\nConnection: keep-alive"),
+    ] {
+        let changes = [(GET, "GET /chat HTTP/1.0"), (CONNECTION, connection), (HOST, host)];
+        let answer = check(&gateway, but(&changes), 426, true).await;
+        assert_eq!(answer.field("sec-websocket-version"), "13");
+    }
+}
+
+#[tokio::test]
+async fn malformed_heads_get_400_and_the_end() {
+    let gateway = gateway().await;
+    let with = |line: &[u8]| {
+        let head = HANDSHAKE.trim_end().as_bytes();
+        [head, b"\r\n", line, b"\r\n\r\n"].concat()
+    };
+    for line in [
+        &b"X : y"[..],
+        b"X\t: y",
+        b"X y: z",
+        b": y",
+        b":",
+        b" X: y",
+        b"\tX: y",
+        b"X: y\r\n folded",
+        b"X: y\r\n\tfolded",
+        b"X: y\r\n ",
+        b"X: a\0b",
+        b"X: a\x01b",
+        b"X: a\x0bb",
+        b"X: a\x1fb",
+        b"X: a\x7fb",
+        b"X: a\rb",
+        b"X: a\nb",
+        b"X: a\r\rb",
+        b"X\0: y",
+        b"X\x80: y",
+        b"X\xe4: y",
+        b"X(: y",
+        b"X/y: z",
+        b"\"X\": y",
+        b"X",
+        b"no colon here",
+        b"Content-Length: 0\r\nTransfer-Encoding: chunked",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5",
+        b"Content-Length: 0\r\nContent-Length: 0",
+        b"Content-Length: 1\r\nContent-Length: 2",
+        b"Content-Length: 0, 0",
+        b"Content-Length: -1",
+        b"Content-Length: +1",
+        b"Content-Length: 0x1",
+        b"Content-Length: 1 1",
+        b"Content-Length:",
+        b"Content-Length: a",
+        b"Content-Length: 1.0",
+        b"Content-Length: 18446744073709551616",
+    ] {
+        check(&gateway, with(line), 400, true).await;
+    }
+    for request in [
+        HANDSHAKE.replace("\r\n", "\n"),
+        HANDSHAKE.replacen("\r\n", "\n", 1),
+        HANDSHAKE.replacen("\r\n", "\r", 1),
+        HANDSHAKE.replace("\r\n\r\n", "\n\n"),
+        HANDSHAKE.replace("\r\n\r\n", "\r\n\n"),
+        format!("\n{HANDSHAKE}"),
+        format!(" {HANDSHAKE}"),
+        but(&[(GET, "GET  /chat HTTP/1.1")]),
+        but(&[(GET, "GET /chat  HTTP/1.1")]),
+        but(&[(GET, "GET /chat HTTP/1.1 ")]),
+        but(&[(GET, "GET\t/chat\tHTTP/1.1")]),
+        but(&[(GET, "GET /a b HTTP/1.1")]),
+        but(&[(GET, "GET /chat")]),
+        but(&[(GET, "GET")]),
+        but(&[(GET, "GET /chat http/1.1")]),
+        but(&[(GET, "GET /chat HTTP/1")]),
+        but(&[(GET, "GET /chat HTTP/1.1.1")]),
+        but(&[(GET, "GET /chat HTTX/1.1")]),
+        but(&[(GET, "GET chat HTTP/1.1")]),
+        but(&[(GET, "GET /\u{e4} HTTP/1.1")]),
+        but(&[(GET, "GET /a\u{1}b HTTP/1.1")]),
+        but(&[(GET, "G(T /chat HTTP/1.1")]),
+        "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{fc}\u{3}\u{3}".to_owned(), // a TLS hello
+        "hello?\r\n\r\n".to_owned(),
+    ] {
+        check(&gateway, request, 400, true).await;
+    }
+}
+
+#[tokio::test]
+async fn other_versions_of_http_get_505_or_400() {
+    let gateway = gateway().await;
+    for version in ["HTTP/0.9", "HTTP/1.2", "HTTP/2.0", "HTTP/3.0"] {
+        check(&gateway, but(&[(GET, &format!("GET /chat {version}"))]), 505, true).await;
+    }
+    check(&gateway, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, true).await;
+}
+
+#[tokio::test]
+async fn a_request_line_over_8_kib_gets_414_and_one_of_just_that_passes() {
+    let gateway = gateway().await;
+    let line =
+        |length: usize| format!("GET /{} HTTP/1.1", "a".repeat(length - "GET / HTTP/1.1".len()));
+    for length in [8191, 8192] {
+        check(&gateway, but(&[(GET, &line(length))]), 101, false).await;
+    }
+    for length in [8193, 8194, 60_000] {
+        check(&gateway, but(&[(GET, &line(length))]), 414, true).await;
+    }
+    // It need not end to be too long.
+    let mut raw = gateway.raw().await;
+    raw.send(format!("GET /{}", "a".repeat(8188))).await;
+    assert_eq!(raw.answer().await.status, 414);
+}
+
+#[tokio::test]
+async fn a_header_block_over_16_kib_gets_431_and_one_of_just_that_passes() {
+    let gateway = gateway().await;
+    let block = HANDSHAKE.len() - GET.len() - 2;
+    let fill =
+        |length: usize| and(&[&format!("X: {}", "a".repeat(length - block - "X: \r\n".len()))]);
+    for length in [16 * 1024 - 1, 16 * 1024] {
+        let request = fill(length);
+        assert_eq!(request.len() - GET.len() - 2, length);
+        check(&gateway, request, 101, false).await;
+    }
+    for length in [16 * 1024 + 1, 16 * 1024 + 2, 100_000] {
+        check(&gateway, fill(length), 431, true).await;
+    }
+}
+
+#[tokio::test]
+async fn over_100_header_fields_get_431_and_just_100_pass() {
+    let gateway = gateway().await;
+    for (fields, status) in [(99, 101), (100, 101), (101, 431), (500, 431)] {
+        let lines: Vec<String> = (5..fields).map(|number| format!("X{number}: y")).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        check(&gateway, and(&lines), status, status != 101).await;
+    }
+}
+
+async fn impatient() -> Running {
+    let timeout = Duration::from_millis(300);
+    Running::start(config_with("echo:", |config| config.header_timeout = timeout)).await
+}
+
+#[tokio::test]
+async fn half_a_head_gets_408_after_the_header_timeout() {
+    let gateway = impatient().await;
+    for half in ["G", "GET / HTTP/1.1\r\n", &HANDSHAKE[..HANDSHAKE.len() - 1]] {
+        let mut raw = gateway.raw().await;
+        raw.send(half).await;
+        assert_eq!(raw.answer().await.status, 408);
+        assert_eq!(raw.end().await, (Vec::new(), End::Fin));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed_after_the_header_timeout() {
+    let gateway = impatient().await;
+    assert_eq!(gateway.raw().await.end().await, (Vec::new(), End::Fin));
+}
+
+#[tokio::test]
+async fn a_head_that_drips_gets_408_whatever_its_pace() {
+    let gateway = impatient().await;
+    let started = std::time::Instant::now();
+    let mut raw = gateway.raw().await;
+    let drip = Duration::from_millis(10);
+    raw.send(HANDSHAKE.trim_end()).await;
+    let answer = loop {
+        let _ = raw.try_send("\r\nX: y").await;
+        if let Ok(answer) = tokio::time::timeout(drip, raw.try_answer(true)).await {
+            break answer;
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "it may drip for ever");
+    };
+    assert!([408, 431].contains(&answer.unwrap().status));
+    assert!(started.elapsed() >= Duration::from_millis(300));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_kept_alive_is_closed_when_nothing_more_comes() {
+    let gateway = impatient().await;
+    let mut raw = gateway.raw().await;
+    raw.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    raw.answer().await;
+    assert_eq!(raw.end().await, (Vec::new(), End::Fin));
+}
+
+#[tokio::test]
+async fn a_session_outlives_the_header_timeout() {
+    let gateway = impatient().await;
+    let mut client = gateway.client().await;
+    gateway.raw().await.end().await; // as long as the time-out
+    client.send_frame(FIN | BINARY, b"still here").await;
+    assert_eq!(client.payload(10).await, b"still here");
+}
+
+#[tokio::test]
+async fn the_subprotocol_is_binary_or_the_first_one_that_was_offered() {
+    let gateway = gateway().await;
+    for (offered, chosen) in [
+        (&["Sec-WebSocket-Protocol: binary"][..], "binary"),
+        (&["sec-websocket-protocol:  binary  "], "binary"),
+        (&["Sec-WebSocket-Protocol: mqtt"], "mqtt"),
+        (&["Sec-WebSocket-Protocol: mqtt, binary"], "binary"),
+        (&["Sec-WebSocket-Protocol: mqtt,binary,foo"], "binary"),
+        (&["Sec-WebSocket-Protocol: mqtt", "Sec-WebSocket-Protocol: binary"], "binary"),
+        (&["Sec-WebSocket-Protocol: mqtt , mqttv3.1"], "mqtt"),
+        (&["Sec-WebSocket-Protocol: , ,foo,"], "foo"),
+        (&["Sec-WebSocket-Protocol: base64, mqtt"], "mqtt"),
+        (&["Sec-WebSocket-Protocol: base64, binary"], "binary"),
+        (&["Sec-WebSocket-Protocol: BINARY"], "BINARY"),
+        (&["Sec-WebSocket-Protocol: v1.foo!#$%&'*+-.^_`|~"], "v1.foo!#$%&'*+-.^_`|~"),
+    ] {
+        let answer = check(&gateway, and(offered), 101, false).await;
+        assert_eq!(answer.field("sec-websocket-protocol"), chosen, "{offered:?}");
+    }
+}
+
+#[tokio::test]
+async fn subprotocols_that_are_no_tokens_and_base64_alone_get_400() {
+    let gateway = gateway().await;
+    for offered in ["a b", "a;b", "a/b", "\"a\"", "a=b", "b\u{e4}", "a@b", "a, b c", "", ",", "(a)"]
+    {
+        check(&gateway, and(&[&format!("Sec-WebSocket-Protocol: {offered}")]), 400, true).await;
+    }
+    let answer = check(&gateway, and(&["Sec-WebSocket-Protocol: base64"]), 400, true).await;
+    assert!(answer.text().contains("base64"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn extensions_are_declined_by_silence_and_malformed_ones_get_400() {
+    let gateway = gateway().await;
+    for extensions in [
+        "permessage-deflate",
+        "permessage-deflate; client_max_window_bits",
+        "permessage-deflate; client_max_window_bits=15, x-webkit-deflate-frame",
+        "foo; bar=\"baz\"; qux",
+    ] {
+        let line = format!("Sec-WebSocket-Extensions: {extensions}");
+        let answer = check(&gateway, and(&[&line]), 101, false).await;
+        assert!(!answer.has("sec-websocket-extensions"));
+    }
+    for extensions in ["", ";", "foo bar", "foo;", "foo; =1", "foo; a=", "foo; a=\"b c\"", "foo/"] {
+        let line = format!("Sec-WebSocket-Extensions: {extensions}");
+        check(&gateway, and(&[&line]), 400, true).await;
+    }
+}
+
+#[tokio::test]
+async fn a_second_request_on_a_connection_is_answered_and_may_be_an_upgrade() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("index.html"), "hello").unwrap();
+    let web = wsferry::front::Files::Directory(directory.path().to_owned());
+    let gateway = Running::start(config_with("echo:", |config| config.web = Some(web))).await;
+    let get = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let check = async |raw: &mut Raw| {
+        for _ in 0..2 {
+            assert_eq!(raw.answer().await.text(), "hello");
+        }
+    };
+    let mut one_by_one = gateway.raw().await;
+    one_by_one.send(get).await;
+    assert_eq!(one_by_one.answer().await.text(), "hello");
+    one_by_one.send(get).await;
+    assert_eq!(one_by_one.answer().await.text(), "hello");
+    one_by_one.send(HANDSHAKE).await;
+    assert_eq!(one_by_one.answer().await.status, 101);
+
+    let mut pipelined = gateway.raw().await;
+    let early = frame(FIN | BINARY, b"early");
+    pipelined.send([get.as_bytes(), get.as_bytes(), HANDSHAKE.as_bytes(), &early].concat()).await;
+    check(&mut pipelined).await;
+    assert_eq!(pipelined.answer().await.status, 101);
+    let mut client: Client = pipelined.into_client();
+    assert_eq!(client.payload(5).await, b"early");
+}

@@ -1,0 +1,63 @@
+//! Every command that the documents show starts, and stops.
+
+use std::fs;
+use std::path::Path;
+
+use tokio::process::Command;
+use wsferry_testkit::program::{Program, Signal};
+
+/// The commands in the fenced blocks of a document, without their comments.
+fn commands(document: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(document);
+    let text = fs::read_to_string(path).unwrap();
+    let mut in_fence = false;
+    let mut commands = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("```") {
+            in_fence = !in_fence && line != "```";
+        } else if in_fence {
+            let command = line.split('#').next().unwrap_or_default().trim();
+            let command = command.replace("cargo run --release --", "wsferry");
+            // The demo has tests of its own, which must find its usual ports free.
+            if command.starts_with("wsferry ") && command != "wsferry demo" {
+                commands.push(command);
+            }
+        }
+    }
+    commands
+}
+
+/// Runs a command as it stands, but on a free port.
+async fn run(command: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["", "public", "demo"] {
+        let folder = folder.path().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("index.html"), "<!doctype html>").unwrap();
+    }
+    let mut program = Command::new(env!("CARGO_BIN_EXE_wsferry"));
+    program.current_dir(folder.path());
+    for word in command.split_whitespace().skip(1) {
+        program.arg(match word.strip_suffix("27016") {
+            Some(host) => format!("{host}0"),
+            None => word.to_owned(),
+        });
+    }
+    let running = Program::spawn(program);
+    running.line(&["ws://"]).await;
+    running.signal(Signal::Terminate).await;
+    let exit = running.exit().await;
+    assert!(exit.status.success(), "{command}: {exit:?}");
+}
+
+#[tokio::test]
+async fn every_command_of_the_documents_starts_and_stops() {
+    let documents = [("README.md", 1), ("docs/how-to.md", 12), ("demo/README.md", 3)];
+    for (document, at_least) in documents {
+        let commands = commands(document);
+        assert!(commands.len() >= at_least, "{document} has {commands:?}");
+        for command in commands {
+            run(&command).await;
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Ctrl-C, and what an init system sends.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use wsferry_testkit::patience::soon;
+use wsferry_testkit::program::Signal;
+
+use crate::support::{connect, hear, hear_close, say, site, spell, wsferry};
+
+#[tokio::test]
+async fn at_the_first_signal_clients_get_1001_and_targets_fin_and_the_status_is_0() {
+    for signal in [Signal::Interrupt, Signal::Terminate] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = listener.local_addr().unwrap().to_string();
+        let program = wsferry(&["127.0.0.1:0", &target]);
+        let port = program.port().await;
+        let mut client = connect(port).await;
+        let (mut target, _) = soon(listener.accept()).await.unwrap();
+        target.write_all(b"last words").await.unwrap();
+        hear(&mut client, "last words").await;
+
+        program.signal(signal).await;
+        assert_eq!(hear_close(client).await, (1001, "Server is stopping".to_owned()));
+        assert_eq!(soon(target.read(&mut [0; 1])).await.unwrap(), 0, "FIN");
+        drop(target);
+        let exit = program.exit().await;
+        assert_eq!(exit.status.code(), Some(0), "{signal:?}: {}", exit.stderr);
+        let ended = exit.stderr.lines().find(|line| line.contains("session ended"));
+        let ended = ended.expect(&exit.stderr);
+        assert!(ended.contains("close_code=1001") && ended.contains("cause=drained"), "{ended}");
+        assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err(), "nobody listens any more");
+    }
+}
+
+#[tokio::test]
+async fn echo_sessions_get_1001_too() {
+    let program = wsferry(&["127.0.0.1:0", "echo:"]);
+    let client = connect(program.port().await).await;
+    program.line(&["session started"]).await;
+    program.signal(Signal::Interrupt).await;
+    assert_eq!(hear_close(client).await.0, 1001);
+    assert_eq!(program.exit().await.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn without_a_session_the_first_signal_ends_the_program() {
+    for signal in [Signal::Interrupt, Signal::Terminate] {
+        let program = wsferry(&["127.0.0.1:0", "echo:"]);
+        program.port().await;
+        program.signal(signal).await;
+        assert_eq!(program.exit().await.status.code(), Some(0), "{signal:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_that_keeps_its_connection_open_does_not_hold_the_program_up() {
+    let folder = site("a page");
+    let program = wsferry(&[
+        "127.0.0.1:0",
+        "echo:",
+        "--web",
+        spell(folder.path()),
+        // More than the test waits.
+        "--drain-timeout",
+        "600",
+        "--header-timeout",
+        "600",
+    ]);
+    let port = program.port().await;
+    let mut silent = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let mut idle = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+    idle.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"a page") {
+        assert_ne!(soon(idle.read_buf(&mut answer)).await.unwrap(), 0, "it is kept alive");
+    }
+    silent.write_all(b"GET ").await.unwrap();
+    program.signal(Signal::Terminate).await;
+    assert_eq!(program.exit().await.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_program_at_once() {
+    // More than the test waits.
+    let patience = ["--close-timeout", "600", "--drain-timeout", "600"];
+    for second in [Signal::Interrupt, Signal::Terminate] {
+        let program = wsferry(&[&["127.0.0.1:0", "echo:"], &patience[..]].concat());
+        let mut client = connect(program.port().await).await;
+        say(&mut client, "hello").await; // and from now on it answers nothing, no Close either
+        program.line(&["session started"]).await;
+        program.signal(Signal::Interrupt).await;
+        program.line(&["stopping"]).await;
+        program.signal(second).await;
+        let exit = program.exit().await;
+        assert_eq!(exit.status.code(), Some(1), "{}", exit.stderr);
+        assert!(exit.stderr.contains("cut off"), "{}", exit.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_answer_is_waited_for_no_longer_than_the_drain() {
+    let patience = ["--close-timeout", "600", "--drain-timeout", "0.2"];
+    let program = wsferry(&[&["127.0.0.1:0", "echo:"], &patience[..]].concat());
+    let _client = connect(program.port().await).await;
+    program.line(&["session started"]).await;
+    program.signal(Signal::Terminate).await;
+    let exit = program.exit().await;
+    assert_eq!(exit.status.code(), Some(0), "{}", exit.stderr);
+    assert!(exit.stderr.contains("cut off"), "{}", exit.stderr);
+}

@@ -1,0 +1,103 @@
+//! What a person gets who asks, or who types something wrong.
+
+use crate::support::wsferry;
+
+/// Wrong usage: status 2, and a sentence on standard error that names what was typed.
+async fn assert_wrong(arguments: &[&str], parts: &[&str]) {
+    let exit = wsferry(arguments).exit().await;
+    assert_eq!(exit.status.code(), Some(2), "{arguments:?}: {}{}", exit.stdout, exit.stderr);
+    assert_eq!(exit.stdout, "", "{arguments:?}");
+    for part in parts {
+        assert!(exit.stderr.contains(part), "{arguments:?}: {part:?} is not in {}", exit.stderr);
+    }
+}
+
+async fn help(arguments: &[&str]) -> String {
+    let exit = wsferry(arguments).exit().await;
+    assert!(exit.status.success() && exit.stderr.is_empty(), "{arguments:?}: {}", exit.stderr);
+    exit.stdout
+}
+
+#[tokio::test]
+async fn a_value_that_is_not_valid_is_named_with_an_example() {
+    let gate = ["127.0.0.1:0", "echo:"];
+    let cases: [(&[&str], &str, &str); 16] = [
+        (&["27016x", "echo:"], "\"27016x\"", "such as 27016"),
+        (&["65536", "echo:"], "\"65536\"", "such as 27016"),
+        (&["::1:27016", "echo:"], "\"::1:27016\"", "[::1]:27016"),
+        (&["0", "localhost"], "\"localhost\"", "localhost:5000"),
+        (&["0", "localhost:0"], "\"localhost:0\"", "localhost:5000"),
+        (&["0", "tcp://localhost:5000"], "\"tcp://localhost:5000\"", "localhost:5000"),
+        (&[gate[0], gate[1], "--allow-origin", "one.example"], "\"one.example\"", "https://"),
+        (&[gate[0], gate[1], "--allow-origin", "http://a/b"], "\"http://a/b\"", "without a path"),
+        (&[gate[0], gate[1], "--allow-host", "a.example:80"], "\"a.example:80\"", "without a port"),
+        (&[gate[0], gate[1], "--heartbeat", "soon"], "\"soon\"", "seconds"),
+        (&[gate[0], gate[1], "--heartbeat=-1"], "\"-1\"", "seconds"),
+        (&[gate[0], gate[1], "--connect-timeout", "5s"], "\"5s\"", "seconds"),
+        (&[gate[0], gate[1], "--max-connections", "0"], "\"0\"", "from 1 up"),
+        (&[gate[0], gate[1], "--dial", "never"], "'never'", "before-accept"),
+        (&["demo", "--port", "0"], "\"0\"", "from 1 to 65535"),
+        (&["demo", "--target-port", "x"], "\"x\"", "from 1 to 65535"),
+    ];
+    for (arguments, value, example) in cases {
+        assert_wrong(arguments, &[value, example]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_flag_is_named() {
+    assert_wrong(&["127.0.0.1:0", "echo:", "--allow-orgin", "*"], &["--allow-orgin"]).await;
+    assert_wrong(&["--bogus", "127.0.0.1:0", "echo:"], &["--bogus"]).await;
+    assert_wrong(&["demo", "--web", "."], &["--web"]).await;
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named() {
+    assert_wrong(&[], &["[HOST:]PORT", "TARGET:PORT"]).await;
+    assert_wrong(&["27016"], &["TARGET:PORT"]).await;
+    assert_wrong(&["--web", ".", "27016"], &["TARGET:PORT"]).await;
+    assert_wrong(&["0", "echo:", "--web"], &["--web <DIR>"]).await;
+}
+
+#[tokio::test]
+async fn what_is_too_much_is_named() {
+    assert_wrong(&["127.0.0.1:0", "echo:", "more"], &["unexpected argument 'more'"]).await;
+    assert_wrong(&["127.0.0.1:0", "echo:", "--run-once", "more"], &["unexpected", "'more'"]).await;
+    assert_wrong(&["127.0.0.1:0", "echo:", "demo"], &["'demo'"]).await;
+    assert_wrong(&["demo", "more"], &["unexpected argument 'more'"]).await;
+    assert_wrong(&["127.0.0.1:0", "echo:", "--web", "a", "--web", "b"], &["--web <DIR>"]).await;
+}
+
+#[tokio::test]
+async fn help_is_grouped_and_fits_a_screen_of_100_columns() {
+    let text = help(&["--help"]).await;
+    assert_eq!(help(&["-h"]).await, text, "there is one help");
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "{} columns: {line}", line.chars().count());
+    }
+    assert!(text.lines().count() <= 70, "{} lines are no longer read", text.lines().count());
+    let groups = ["Usage:", "Arguments:", "Options:", "Who may connect", "Log:", "Limits:"];
+    let places = groups.map(|group| text.find(&format!("\n{group}")).expect(group));
+    assert!(places.is_sorted(), "{text}");
+    let flags = ["--web", "--verbose", "--heartbeat", "--log-file", "--run-once", "--version"];
+    for word in flags.iter().chain(&["--allow-origin", "--allow-host", "wsferry demo", "echo:"]) {
+        assert!(text.contains(word), "{word} is not in {text}");
+    }
+}
+
+#[tokio::test]
+async fn the_demo_has_its_own_help() {
+    let text = help(&["demo", "--help"]).await;
+    for word in ["--port", "--target-port", "27016", "5000"] {
+        assert!(text.contains(word), "{word} is not in {text}");
+    }
+    assert!(!text.contains("--allow-origin"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+}
+
+#[tokio::test]
+async fn version_is_one_line() {
+    for flag in ["--version", "-V"] {
+        assert_eq!(help(&[flag]).await, concat!("wsferry ", env!("CARGO_PKG_VERSION"), "\n"));
+    }
+}
