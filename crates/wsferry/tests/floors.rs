@@ -104,7 +104,8 @@ fn a_library_is_named_in_its_own_room_only() {
         for (library, rooms) in LIBRARIES {
             let is_named = text.lines().any(|line| {
                 let line = line.trim_start();
-                !line.starts_with("//") && line.contains(&format!("{library}::"))
+                !line.starts_with("//")
+                    && line.contains(&format!("{library}::"))
                     && !line.contains(&format!("_{library}::"))
             });
             if is_named && room != "main" && !rooms.contains(&&*room) {

@@ -23,8 +23,9 @@ use crate::observe;
 use crate::session::{self, Drain};
 use crate::target::Address;
 
-/// Descriptors that are kept for listeners, files, the runtime, and answers to those turned away.
-const RESERVED_DESCRIPTORS: u64 = 192;
+/// Descriptors that are kept for listeners, files, the runtime, answers to those turned away, and
+/// the pipes of sessions that move much.
+const RESERVED_DESCRIPTORS: u64 = 192 + 2 * net::PIPES as u64;
 /// Connections that are told 503 at once; beyond them they are closed without a word.
 const TURNED_AWAY: usize = 64;
 
