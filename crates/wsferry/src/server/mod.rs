@@ -21,7 +21,7 @@ use crate::front::{Dial, Files, Front, Web};
 use crate::net;
 use crate::observe;
 use crate::session::{self, Drain};
-use crate::target::Address;
+use crate::target::{Address, Target};
 
 /// Descriptors that are kept for listeners, files, the runtime, answers to those turned away, and
 /// the pipes of sessions that move much.
@@ -105,7 +105,7 @@ impl Gateway {
         let front = Front {
             policy: Policy::new(config.auth, on_loopback, names),
             web,
-            target: Arc::new(config.target),
+            target: Arc::new(Target::new(config.target)),
             dial: config.dial,
             connect_timeout: config.session.connect_timeout,
             header_timeout: config.header_timeout,
