@@ -1,5 +1,6 @@
 //! The machine of one WebSocket connection: frames, pings, closing handshake, keep-alive.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use crate::close::CloseReason;
@@ -52,7 +53,8 @@ pub enum Event {
 /// There are four kinds of methods. The usual order in a loop is: hand over what arrived and act on
 /// its events, say what is wanted, send all that is to be done, wait for bytes or for the time-out.
 ///
-/// - **what arrived**: [`handle_bytes`](Self::handle_bytes), [`handle_timeout`](Self::handle_timeout)
+/// - **what arrived**: [`handle_bytes`](Self::handle_bytes), [`gather`](Self::gather),
+///   [`handle_timeout`](Self::handle_timeout)
 /// - **what is wanted**: [`send`](Self::send), [`close`](Self::close), [`reply`](Self::reply)
 /// - **what is to be done**: [`poll_control`](Self::poll_control), [`poll_timeout`](Self::poll_timeout)
 /// - **how it is**: [`is_paused`](Self::is_paused), [`close_is_sent`](Self::close_is_sent),
@@ -149,6 +151,29 @@ impl Connection {
             }
         }
         (at, None)
+    }
+
+    /// Hands over the bytes `buffer[raw]`, as [`handle_bytes`](Self::handle_bytes) does, but takes
+    /// only whole binary messages of one frame from their start, without an event for each, and
+    /// moves their payload together to `buffer[to..]`, where `to` is not behind `raw`: how many bytes
+    /// were taken, and how many bytes of payload there are. What it leaves is for `handle_bytes`.
+    pub fn gather(
+        &mut self,
+        now: Instant,
+        buffer: &mut [u8],
+        raw: Range<usize>,
+        to: usize,
+    ) -> (usize, usize) {
+        if self.nothing_more_arrives() || self.is_paused() {
+            return (0, 0);
+        }
+        let gathered = self.decoder.gather(buffer, raw, to);
+        if let Some(watch) = &mut self.keep_alive
+            && gathered.0 > 0
+        {
+            watch.heard(now);
+        }
+        gathered
     }
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come: whether the other side is gone,

@@ -1,5 +1,7 @@
 //! Masking (RFC 6455 §5.3): XOR with a four-byte key that goes round and round.
 
+use std::ops::Range;
+
 /// A masking key together with how far into the frame it has come, so that a payload can be
 /// unmasked slice by slice. Masking and unmasking are the same operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +38,31 @@ impl Mask {
     }
 }
 
+/// Unmasks a whole payload and moves it towards the start of its buffer in one pass: `from` → `to`.
+///
+/// # Panics
+/// When `to` is behind the start of `from`, or `from` is not inside of `buffer`.
+pub(crate) fn unmask_to_front(key: [u8; 4], buffer: &mut [u8], from: Range<usize>, to: usize) {
+    assert!(to <= from.start);
+    let wide = u128::from_ne_bytes([key; 4].as_flattened().try_into().unwrap_or_default());
+    let buffer = &mut buffer[to..from.end];
+    let gap = from.start - to;
+    let length = from.len();
+    let mut at = 0;
+    // Block after block, each read before the one that is written over it.
+    while at + 16 <= length {
+        let mut block = [0; 16];
+        block.copy_from_slice(&buffer[at + gap..at + gap + 16]);
+        let block = (u128::from_ne_bytes(block) ^ wide).to_ne_bytes();
+        buffer[at..at + 16].copy_from_slice(&block);
+        at += 16;
+    }
+    while at < length {
+        buffer[at] = buffer[at + gap] ^ key[at % 4];
+        at += 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +72,22 @@ mod tests {
         let mut bytes = [0x7f, 0x9f, 0x4d, 0x51, 0x58];
         Mask::new([0x37, 0xfa, 0x21, 0x3d]).apply(&mut bytes);
         assert_eq!(&bytes, b"Hello");
+    }
+
+    #[test]
+    fn moving_and_unmasking_at_once_is_the_same_as_one_after_the_other() {
+        for length in 0..70 {
+            for gap in 0..20 {
+                let mut buffer: Vec<u8> = (0..(5 + gap + length + 3) as u8).collect();
+                let mut expected = buffer.clone();
+                let from = 5 + gap..5 + gap + length;
+                Mask::new([9, 8, 7, 6]).apply(&mut expected[from.clone()]);
+                expected.copy_within(from.clone(), 5);
+                unmask_to_front([9, 8, 7, 6], &mut buffer, from.clone(), 5);
+                assert_eq!(buffer[..5 + length], expected[..5 + length], "{length} {gap}");
+                assert_eq!(buffer[from.end..], expected[from.end..], "{length} {gap}");
+            }
+        }
     }
 
     #[test]

@@ -138,7 +138,13 @@ fn machine() -> Connection {
     Connection::new(settings, Instant::now())
 }
 
-async fn frame(to: &mut OwnedWriteHalf, opcode: Opcode, fin: bool, payload: &mut [u8], random: &mut Random) -> bool {
+async fn frame(
+    to: &mut OwnedWriteHalf,
+    opcode: Opcode,
+    fin: bool,
+    payload: &mut [u8],
+    random: &mut Random,
+) -> bool {
     let key = (random.next() as u32).to_le_bytes();
     let header = Header { fin, opcode, length: payload.len() as u64, masking_key: Some(key) };
     let mut bytes = vec![0; header.len()];
@@ -154,7 +160,12 @@ async fn close(to: &mut OwnedWriteHalf, random: &mut Random) {
 }
 
 /// Sends a stream as messages: random sizes, random fragments, pings between.
-async fn send_messages(mut to: OwnedWriteHalf, seed: u64, total: u64, largest: u64) -> OwnedWriteHalf {
+async fn send_messages(
+    mut to: OwnedWriteHalf,
+    seed: u64,
+    total: u64,
+    largest: u64,
+) -> OwnedWriteHalf {
     let mut random = Random(seed);
     let mut sent = 0;
     while sent < total {

@@ -99,6 +99,9 @@ struct TypedGate {
     /// Refuse text messages of clients (close code 1003)
     #[arg(long)]
     refuse_text: bool,
+    /// Copy all bytes through the program, also where the system could move them by itself
+    #[arg(long)]
+    no_splice: bool,
     /// When to connect to the target: after the handshake, a failure is close code 1011; before it,
     /// HTTP status 502 or 504
     #[arg(long, value_enum, value_name = "WHEN", default_value = "after-accept")]
@@ -228,6 +231,7 @@ impl TypedGate {
             Send::Binary => Kind::Binary,
             Send::Text => Kind::Text,
         };
+        relay.splice = !self.no_splice;
         relay.close_timeout = self.close_timeout;
         relay.linger = self.linger;
         relay.write_timeout = self.write_timeout;

@@ -155,6 +155,7 @@ pub fn plain(listen: ListenAddress, target: Address) -> Config {
                 keep_alive: keep_alive(of(default::HEARTBEAT)),
                 accept_text: true,
                 send: Kind::Binary,
+                splice: true,
                 close_timeout: of(default::CLOSE_TIMEOUT),
                 linger: of(default::LINGER),
                 write_timeout: of(default::WRITE_TIMEOUT),

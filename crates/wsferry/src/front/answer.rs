@@ -20,7 +20,7 @@ use crate::error::DialError;
 use crate::observe;
 use crate::request::Request;
 use crate::session::Joining;
-use crate::target::{self, Address};
+use crate::target::Address;
 
 /// Answers the requests of one connection.
 #[derive(Debug)]
@@ -110,16 +110,14 @@ async fn decide(
             "the gateway is stopping".to_owned(),
         ));
     }
-    let address = Arc::clone(&front.target);
+    let target = Arc::clone(&front.target);
     let dialed = match front.dial {
-        Dial::BeforeAccept if *address != Address::Echo => Some(
-            target::dial(&address, front.connect_timeout)
-                .await
-                .map_err(|error| cannot_dial(&error))?,
-        ),
+        Dial::BeforeAccept if *target.address() != Address::Echo => {
+            Some(target.dial(front.connect_timeout).await.map_err(|error| cannot_dial(&error))?)
+        }
         _ => None,
     };
-    Ok(Decision::Join(upgrade, Joining { admitted, address, dialed }))
+    Ok(Decision::Join(upgrade, Joining { admitted, target, dialed }))
 }
 
 fn announces_body(request: &HttpRequest<()>) -> bool {

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Policy;
-use crate::target::Address;
+use crate::target::Target;
 
 /// When the target is dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Front {
     /// The files that are served.
     pub web: Option<Web>,
     /// Where sessions lead.
-    pub target: Arc<Address>,
+    pub target: Arc<Target>,
     /// When the target is dialled.
     pub dial: Dial,
     /// How long a dial may take.

@@ -2,10 +2,15 @@
 
 mod farewell;
 mod listen;
+mod splice;
 mod stream;
 mod system;
 
+/// As many pipes may be open for moving bytes between sockets; each has two descriptors.
+pub const PIPES: usize = 128;
+
 pub use farewell::{Farewell, farewell};
 pub use listen::{bind, resolve_listen};
+pub use splice::Pipe;
 pub use stream::Stream;
 pub use system::{descriptor_limit, machine_names};

@@ -6,6 +6,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
+#[cfg(target_os = "linux")]
+use tokio::io::Interest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -44,6 +46,58 @@ impl Stream {
         match AsyncWrite::poll_write(Pin::new(self), cx, bytes) {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             other => other,
+        }
+    }
+
+    /// Writes some of `bytes`, behind which more follows at once: the system may wait for it.
+    pub fn poll_write_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        #[cfg(target_os = "linux")]
+        return self.poll_with_writable(cx, |socket| {
+            use rustix::net::{SendFlags, send};
+            match send(socket, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)? {
+                0 => Err(io::ErrorKind::WriteZero.into()),
+                length => Ok(length),
+            }
+        });
+        #[cfg(not(target_os = "linux"))]
+        self.poll_write(cx, bytes)
+    }
+
+    /// Does a system call that reads from the socket when it can be read.
+    #[cfg(target_os = "linux")]
+    pub(super) fn poll_with_readable(
+        &self,
+        cx: &mut Context<'_>,
+        mut call: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let Self::Tcp(socket) = self;
+        loop {
+            std::task::ready!(socket.poll_read_ready(cx))?;
+            match socket.try_io(Interest::READABLE, || call(socket)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Does a system call that writes to the socket when it can be written.
+    #[cfg(target_os = "linux")]
+    pub(super) fn poll_with_writable(
+        &self,
+        cx: &mut Context<'_>,
+        mut call: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let Self::Tcp(socket) = self;
+        loop {
+            std::task::ready!(socket.poll_write_ready(cx))?;
+            match socket.try_io(Interest::WRITABLE, || call(socket)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
         }
     }
 

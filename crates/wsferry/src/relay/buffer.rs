@@ -10,39 +10,89 @@ use wsferry_proto::MAX_HEADER;
 pub const HEAD_ROOM: usize = 16;
 const _: () = assert!(HEAD_ROOM >= MAX_HEADER);
 
-/// The most bytes read at once.
+/// The most bytes read at once from a stream that has not filled a chunk lately.
 pub const CHUNK: usize = 16 * 1024;
 
-/// More than this many free buffers of a thread go back to the allocator.
-const POOLED: usize = 64;
+/// The most bytes read at once from a stream that has.
+const LARGE_CHUNK: usize = 64 * 1024;
 
-type Bytes = [u8; HEAD_ROOM + CHUNK];
+/// More than this many free buffers of a thread, of each size, go back to the allocator.
+const POOLED: usize = 32;
 
-thread_local! {
-    static POOL: RefCell<Vec<Box<Bytes>>> = const { RefCell::new(Vec::new()) };
+/// How much is read at once. It follows what came at the last read, so that a stream that moves
+/// much pays for fewer system calls, and one that does not holds little when it is blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// [`CHUNK`] bytes.
+    Small,
+    /// Four times as many.
+    Large,
 }
 
-/// A borrowed buffer of [`HEAD_ROOM`] + [`CHUNK`] bytes. What is in it is what its last borrower
+impl Size {
+    /// Bytes that are read at once.
+    pub const fn chunk(self) -> usize {
+        match self {
+            Self::Small => CHUNK,
+            Self::Large => LARGE_CHUNK,
+        }
+    }
+
+    /// The size for the next read after one of `length` bytes.
+    pub const fn after(length: usize) -> Self {
+        if length >= CHUNK { Self::Large } else { Self::Small }
+    }
+}
+
+#[derive(Default)]
+struct Pool {
+    small: Vec<Box<[u8]>>,
+    large: Vec<Box<[u8]>>,
+}
+
+impl Pool {
+    const fn of(&mut self, size: Size) -> &mut Vec<Box<[u8]>> {
+        match size {
+            Size::Small => &mut self.small,
+            Size::Large => &mut self.large,
+        }
+    }
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { small: Vec::new(), large: Vec::new() }) };
+}
+
+/// A borrowed buffer of [`HEAD_ROOM`] bytes and a chunk. What is in it is what its last borrower
 /// left there.
 #[derive(Debug)]
-pub struct Buffer(Option<Box<Bytes>>);
+pub struct Buffer {
+    bytes: Box<[u8]>,
+}
 
 impl Buffer {
     /// Borrows one.
-    pub fn take() -> Self {
-        let pooled = POOL.with_borrow_mut(Vec::pop);
-        Self(Some(pooled.unwrap_or_else(|| Box::new([0; HEAD_ROOM + CHUNK]))))
+    pub fn take(size: Size) -> Self {
+        let pooled = POOL.with_borrow_mut(|pool| pool.of(size).pop());
+        let length = HEAD_ROOM + size.chunk();
+        Self { bytes: pooled.unwrap_or_else(|| vec![0; length].into_boxed_slice()) }
+    }
+
+    const fn size(&self) -> Size {
+        if self.bytes.len() > HEAD_ROOM + CHUNK { Size::Large } else { Size::Small }
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let Some(bytes) = self.0.take() else { return };
+        let size = self.size();
+        let bytes = std::mem::take(&mut self.bytes);
         // The pool of a thread that ends is gone already: then the allocator takes it back.
         let _ = POOL.try_with(|pool| {
             let mut pool = pool.borrow_mut();
-            if pool.len() < POOLED {
-                pool.push(bytes);
+            let free = pool.of(size);
+            if free.len() < POOLED {
+                free.push(bytes);
             }
         });
     }
@@ -52,13 +102,13 @@ impl Deref for Buffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.0.as_deref().map_or(&[], |bytes| &bytes[..])
+        &self.bytes
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [u8] {
-        self.0.as_deref_mut().map_or(&mut [], |bytes| &mut bytes[..])
+        &mut self.bytes
     }
 }
 

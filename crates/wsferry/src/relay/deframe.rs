@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use wsferry_proto::{Connection, Event, Violation};
 
-use super::buffer::{Buffer, CHUNK, Pending};
+use super::buffer::{Buffer, CHUNK, Pending, Size};
 use super::stall::Stall;
 use super::{CHUNKS_PER_TURN, Turn};
 use crate::net::Stream;
@@ -30,6 +30,8 @@ pub struct Deframe {
     pending: Option<Pending>,
     /// In the buffer of `pending`: bytes that are not decoded yet.
     raw: Range<usize>,
+    /// How much is read at once.
+    size: Size,
     /// Why nothing more comes from the client.
     pub end: Option<ClientEnd>,
     /// Why nothing more goes to the target; what the client still sends is thrown away.
@@ -48,13 +50,14 @@ impl Deframe {
         let mut pending = None;
         let length = early.len().min(CHUNK);
         if length > 0 {
-            let mut buffer = Buffer::take();
+            let mut buffer = Buffer::take(Size::Small);
             buffer[..length].copy_from_slice(&early[..length]);
             pending = Some(Pending { buffer, range: 0..0 });
         }
         Self {
             pending,
             raw: 0..length,
+            size: Size::Small,
             end: None,
             broken: None,
             is_finished: false,
@@ -119,11 +122,12 @@ impl Deframe {
                 return Poll::Ready(Turn::More);
             }
             chunks += 1;
-            let mut buffer = Buffer::take();
-            match ready!(client.poll_read(cx, &mut buffer[..CHUNK])) {
+            let mut buffer = Buffer::take(self.size);
+            match ready!(client.poll_read(cx, &mut buffer[..self.size.chunk()])) {
                 Ok(0) => self.end = Some(ClientEnd::Lost("connection ended".to_owned())),
                 Err(error) => self.end = Some(ClientEnd::Lost(error.to_string())),
                 Ok(length) => {
+                    self.size = Size::after(length);
                     self.raw = 0..length;
                     self.pending = Some(Pending { buffer, range: 0..0 });
                 }
@@ -137,13 +141,19 @@ impl Deframe {
         let Some(Pending { buffer, range: ready }) = &mut self.pending else { return };
         *ready = self.raw.start..self.raw.start;
         while !self.raw.is_empty() {
+            let (taken, gathered) = machine.gather(now, buffer, self.raw.clone(), ready.end);
+            self.raw.start += taken;
+            ready.end += gathered;
+            if self.raw.is_empty() {
+                return;
+            }
             let (taken, event) = machine.handle_bytes(now, &mut buffer[self.raw.clone()]);
             let start = self.raw.start;
             self.raw.start += taken;
             match event {
                 Some(Event::Payload(payload)) => {
                     let payload = start + payload.range.start..start + payload.range.end;
-                    if (*ready).is_empty() {
+                    if ready.start == ready.end {
                         *ready = payload;
                     } else {
                         let length = payload.len();

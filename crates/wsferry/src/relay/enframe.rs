@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use wsferry_proto::{Connection, Kind, MAX_CONTROL_FRAME, whole_characters};
 
-use super::buffer::{Buffer, CHUNK, HEAD_ROOM, Pending};
+use super::buffer::{Buffer, CHUNK, HEAD_ROOM, Pending, Size};
+use super::long::{Gait, LongFrame, is_unsupported};
 use super::stall::Stall;
-use super::{CHUNKS_PER_TURN, Turn};
-use crate::net::Stream;
+use super::{CHUNKS_PER_TURN, Settings, Turn};
+use crate::net::{Pipe, Stream};
 
 /// How the target's stream ended.
 #[derive(Debug)]
@@ -27,6 +28,11 @@ pub enum TargetEnd {
 pub struct Enframe {
     /// Whole frames that are to be written, or the rest of one.
     pending: Option<Pending>,
+    /// A long frame that is to be written, or the rest of it.
+    long: Option<LongFrame>,
+    gait: Gait,
+    /// How much is read at once.
+    size: Size,
     /// Payload bytes of the frame in `pending`.
     payload: usize,
     kind: Kind,
@@ -48,12 +54,16 @@ pub struct Enframe {
 }
 
 impl Enframe {
-    /// `kind`: what the target's bytes are sent as.
-    pub const fn new(kind: Kind, stall: Stall) -> Self {
+    /// A half at the start of its stream.
+    pub fn new(settings: &Settings, stall: Stall) -> Self {
+        let may_splice = settings.splice && settings.send == Kind::Binary;
         Self {
             pending: None,
+            long: None,
+            gait: if may_splice { Gait::Copied(0) } else { Gait::NeverSpliced },
+            size: Size::Small,
             payload: 0,
-            kind,
+            kind: settings.send,
             carried: [0; 3],
             carries: 0,
             end: None,
@@ -67,7 +77,7 @@ impl Enframe {
 
     /// Whether the client keeps frames from being sent.
     pub const fn holds_back(&self) -> bool {
-        self.pending.is_some()
+        self.pending.is_some() || self.long.is_some()
     }
 
     /// Moves what can be moved in one turn. It is over when there is an end to be settled, and when
@@ -85,24 +95,17 @@ impl Enframe {
             if self.is_finished {
                 return Poll::Ready(Turn::Over);
             }
-            if let Some(pending) = &mut self.pending {
-                let Poll::Ready(written) = client.poll_write(cx, pending.bytes()) else {
+            if self.holds_back() {
+                let Poll::Ready(sent) = self.poll_send(cx, client) else {
                     self.stall.blocked(now);
                     return Poll::Pending;
                 };
                 self.stall.progress();
-                match written {
-                    Ok(length) => pending.range.start += length,
-                    Err(error) => {
-                        self.broken = Some(error);
-                        self.is_finished = true;
-                        self.pending = None;
-                        return Poll::Ready(Turn::Over);
-                    }
-                }
-                if pending.range.is_empty() {
-                    self.pending = None;
-                    self.bytes += std::mem::take(&mut self.payload) as u64;
+                if let Err(error) = sent {
+                    self.broken = Some(error);
+                    self.is_finished = true;
+                    (self.pending, self.long) = (None, None);
+                    return Poll::Ready(Turn::Over);
                 }
                 continue;
             }
@@ -125,10 +128,61 @@ impl Enframe {
                 return Poll::Ready(Turn::More);
             }
             chunks += 1;
-            if ready!(self.poll_target(cx, target, machine)) {
+            let ended = if self.gait.is_spliced() {
+                self.poll_target_long(cx, target, machine)
+            } else {
+                self.poll_target(cx, target, machine)
+            };
+            if ready!(ended) {
                 return Poll::Ready(Turn::Over);
             }
         }
+    }
+
+    /// Sends some of what is to be written.
+    fn poll_send(&mut self, cx: &mut Context<'_>, client: &mut Stream) -> Poll<io::Result<()>> {
+        if let Some(long) = &mut self.long {
+            self.bytes += ready!(long.poll_send(cx, client))? as u64;
+            if long.is_sent() {
+                self.long = None;
+            }
+        }
+        if let Some(pending) = &mut self.pending {
+            pending.range.start += ready!(client.poll_write(cx, pending.bytes()))?;
+            if pending.range.is_empty() {
+                self.pending = None;
+                self.bytes += std::mem::take(&mut self.payload) as u64;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes what the target has sent into a pipe: whether the target ended.
+    fn poll_target_long(
+        &mut self,
+        cx: &mut Context<'_>,
+        target: &mut Stream,
+        machine: &Connection,
+    ) -> Poll<bool> {
+        let Some(mut pipe) = Pipe::take() else {
+            self.gait = Gait::Copied(0); // all are in use: perhaps later
+            return Poll::Ready(false);
+        };
+        let length = match ready!(pipe.poll_fill(cx, target)) {
+            Ok(0) => return self.ended(TargetEnd::Complete),
+            Ok(length) => length,
+            Err(error) if is_unsupported(&error) => {
+                self.gait = Gait::NeverSpliced;
+                return Poll::Ready(false);
+            }
+            Err(error) => return self.ended(TargetEnd::Failed(error)),
+        };
+        self.gait.spliced(length);
+        let Some(header) = machine.send(self.kind, true, true, length as u64, None) else {
+            return Poll::Ready(true);
+        };
+        self.long = Some(LongFrame::new(pipe, header));
+        Poll::Ready(false)
     }
 
     /// Reads a chunk of the target and puts its header before it: whether the target ended.
@@ -138,14 +192,19 @@ impl Enframe {
         target: &mut Stream,
         machine: &Connection,
     ) -> Poll<bool> {
-        let mut buffer = Buffer::take();
+        let mut buffer = Buffer::take(self.size);
         let start = HEAD_ROOM + usize::from(self.carries);
-        let end = match ready!(target.poll_read(cx, &mut buffer[start..HEAD_ROOM + CHUNK])) {
-            Ok(0) if self.carries > 0 => return self.ended(TargetEnd::NotText),
-            Ok(0) => return self.ended(TargetEnd::Complete),
-            Err(error) => return self.ended(TargetEnd::Failed(error)),
-            Ok(length) => start + length,
-        };
+        let end =
+            match ready!(target.poll_read(cx, &mut buffer[start..HEAD_ROOM + self.size.chunk()])) {
+                Ok(0) if self.carries > 0 => return self.ended(TargetEnd::NotText),
+                Ok(0) => return self.ended(TargetEnd::Complete),
+                Err(error) => return self.ended(TargetEnd::Failed(error)),
+                Ok(length) => {
+                    self.gait.copied(length >= CHUNK);
+                    self.size = Size::after(length);
+                    start + length
+                }
+            };
         let end = match self.kind {
             Kind::Binary => end,
             Kind::Text => self.cut_text(&mut buffer, end),
@@ -190,7 +249,7 @@ impl Enframe {
 
 /// As many of the owed control frames as fit into a buffer.
 fn control_frames(now: Instant, machine: &mut Connection) -> Pending {
-    let mut buffer = Buffer::take();
+    let mut buffer = Buffer::take(Size::Small);
     let mut end = 0;
     while buffer.len() - end >= MAX_CONTROL_FRAME {
         match machine.poll_control(now, &mut buffer[end..], None) {

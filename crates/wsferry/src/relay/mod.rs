@@ -15,6 +15,7 @@
 mod buffer;
 mod deframe;
 mod enframe;
+mod long;
 mod stall;
 
 use std::future::poll_fn;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub accept_text: bool,
     /// What the target's bytes are sent as.
     pub send: Kind,
+    /// Whether long streams of the target may be moved without entering user space.
+    pub splice: bool,
     /// How long the other side may take to answer a Close, or to end its connection.
     pub close_timeout: Duration,
     /// How long the target may still send after its client closed.
@@ -130,7 +133,7 @@ impl Relay {
             streams: Some(Streams { client, target }),
             machine: settings.machine(),
             deframe: Deframe::new(early, stall),
-            enframe: Enframe::new(settings.send, stall),
+            enframe: Enframe::new(settings, stall),
             linger: settings.linger,
             close_timeout: settings.close_timeout,
             cause: None,

@@ -21,10 +21,11 @@ use crate::front::{Dial, Files, Front, Web};
 use crate::net;
 use crate::observe;
 use crate::session::{self, Drain};
-use crate::target::Address;
+use crate::target::{Address, Target};
 
-/// Descriptors that are kept for listeners, files, the runtime, and answers to those turned away.
-const RESERVED_DESCRIPTORS: u64 = 192;
+/// Descriptors that are kept for listeners, files, the runtime, answers to those turned away, and
+/// the pipes of sessions that move much.
+const RESERVED_DESCRIPTORS: u64 = 192 + 2 * net::PIPES as u64;
 /// Connections that are told 503 at once; beyond them they are closed without a word.
 const TURNED_AWAY: usize = 64;
 
@@ -104,7 +105,7 @@ impl Gateway {
         let front = Front {
             policy: Policy::new(config.auth, on_loopback, names),
             web,
-            target: Arc::new(config.target),
+            target: Arc::new(Target::new(config.target)),
             dial: config.dial,
             connect_timeout: config.session.connect_timeout,
             header_timeout: config.header_timeout,

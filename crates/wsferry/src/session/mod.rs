@@ -19,7 +19,7 @@ use crate::net::{Farewell, Stream, farewell};
 use crate::observe;
 use crate::outcome::{Cause, Outcome};
 use crate::relay::{self, Ended, Relay};
-use crate::target::{self, Address};
+use crate::target::{Address, Target};
 
 /// How sessions run.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub struct Joining {
     /// The proof that the client was let in.
     pub admitted: Admitted,
     /// Where it leads.
-    pub address: Arc<Address>,
+    pub target: Arc<Target>,
     /// The connection to the target, where it was made before the handshake was answered.
     pub dialed: Option<Stream>,
 }
@@ -60,8 +60,9 @@ impl Session {
     /// Runs the session to its end, with a log line at the start and one at the end.
     pub async fn run(self, settings: Arc<Settings>, drain: Arc<Drain>) {
         let Self { id, peer, client, early, joining } = self;
-        let Joining { admitted: _, address, dialed } = joining;
-        observe::session_started(id, peer, &*address);
+        let Joining { admitted: _, target, dialed } = joining;
+        let address = target.address();
+        observe::session_started(id, peer, address);
         let started = Instant::now();
         let outcome = |ended: &Ended| Outcome {
             cause: ended.cause.clone(),
@@ -76,7 +77,7 @@ impl Session {
             observe::session_ended(
                 id,
                 peer,
-                &*address,
+                address,
                 &Outcome { duration: started.elapsed(), ..ended },
             );
             return;
@@ -84,22 +85,22 @@ impl Session {
         // Boxed: a dial is over soon, and an idle session should not keep the room for it.
         let dialed = match dialed {
             Some(stream) => Ok(stream),
-            None => Box::pin(target::dial(&address, settings.connect_timeout)).await,
+            None => Box::pin(target.dial(settings.connect_timeout)).await,
         };
-        let target = match dialed {
-            Ok(target) => target,
+        let dialed = match dialed {
+            Ok(stream) => stream,
             Err(error) => {
                 let cause = unreachable(error);
                 let outcome = Box::pin(refuse(client, cause, &settings.relay)).await;
                 let outcome = Outcome { duration: started.elapsed(), ..outcome };
-                observe::session_ended(id, peer, &*address, &outcome);
+                observe::session_ended(id, peer, address, &outcome);
                 return;
             }
         };
-        let relay = Box::new(Relay::new(client, target, &early, &settings.relay));
+        let relay = Box::new(Relay::new(client, dialed, &early, &settings.relay));
         drop(early);
         let ended = relay.run(drain.begun(id)).await;
-        observe::session_ended(id, peer, &*address, &outcome(&ended));
+        observe::session_ended(id, peer, address, &outcome(&ended));
         Box::pin(leave(ended, settings.relay.close_timeout)).await;
     }
 }

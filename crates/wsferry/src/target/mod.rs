@@ -4,4 +4,4 @@ mod address;
 mod dial;
 
 pub use address::{Address, AddressError};
-pub use dial::dial;
+pub use dial::Target;

@@ -1,0 +1,174 @@
+//! Bytes from one socket to another without entering user space (Linux, splice(2)): through a pipe,
+//! which holds references to the pages that the network put them into.
+
+#[cfg(target_os = "linux")]
+pub use linux::Pipe;
+#[cfg(not(target_os = "linux"))]
+pub use portable::Pipe;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::cell::RefCell;
+    use std::io;
+    use std::os::fd::OwnedFd;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll};
+
+    use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
+
+    use crate::net::Stream;
+
+    /// What a pipe may hold. Larger ones are not allowed to ordinary users.
+    const CAPACITY: usize = 1024 * 1024;
+    /// A pipe that the system keeps smaller than this does not pay.
+    const WORTH_IT: usize = 64 * 1024;
+    /// As many pipes of all threads, so that descriptors are left for connections.
+    const PIPES: usize = crate::net::PIPES;
+
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+    thread_local! {
+        static POOL: RefCell<Vec<Ends>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Both ends of a pipe, counted.
+    #[derive(Debug)]
+    struct Ends {
+        out: OwnedFd,
+        into: OwnedFd,
+    }
+
+    impl Drop for Ends {
+        fn drop(&mut self) {
+            COUNT.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A borrowed pipe.
+    #[derive(Debug)]
+    pub struct Pipe {
+        ends: Option<Ends>,
+        holds: usize,
+    }
+
+    impl Pipe {
+        /// Borrows an empty pipe; `None` when there are none left, or the system gives none that is
+        /// worth it.
+        pub fn take() -> Option<Self> {
+            let pooled = POOL.with_borrow_mut(Vec::pop);
+            let ends = pooled.or_else(open)?;
+            Some(Self { ends: Some(ends), holds: 0 })
+        }
+
+        /// Bytes in the pipe.
+        pub fn holds(&self) -> usize {
+            self.holds
+        }
+
+        /// Moves what has arrived into the pipe, which is empty: 0 at the end of the stream.
+        pub fn poll_fill(
+            &mut self,
+            cx: &mut Context<'_>,
+            from: &mut Stream,
+        ) -> Poll<io::Result<usize>> {
+            let Some(ends) = &self.ends else { return Poll::Ready(Ok(0)) };
+            let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+            let moved = from.poll_with_readable(cx, |socket| {
+                Ok(splice(socket, None, &ends.into, None, CAPACITY, flags)?)
+            });
+            if let Poll::Ready(Ok(length)) = moved {
+                self.holds += length;
+            }
+            moved
+        }
+
+        /// Moves bytes out of the pipe, which is not empty: how many.
+        pub fn poll_drain(
+            &mut self,
+            cx: &mut Context<'_>,
+            to: &mut Stream,
+        ) -> Poll<io::Result<usize>> {
+            let Some(ends) = &self.ends else { return Poll::Ready(Ok(0)) };
+            let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+            let moved = to.poll_with_writable(cx, |socket| {
+                match splice(&ends.out, None, socket, None, self.holds, flags)? {
+                    0 => Err(io::ErrorKind::WriteZero.into()),
+                    length => Ok(length),
+                }
+            });
+            if let Poll::Ready(Ok(length)) = moved {
+                self.holds -= length;
+            }
+            moved
+        }
+    }
+
+    impl Drop for Pipe {
+        fn drop(&mut self) {
+            let Some(ends) = self.ends.take() else { return };
+            if self.holds == 0 {
+                // The pool of a thread that ends is gone already.
+                let _ = POOL.try_with(|pool| pool.borrow_mut().push(ends));
+            }
+        }
+    }
+
+    fn open() -> Option<Ends> {
+        if COUNT.fetch_add(1, Ordering::Relaxed) >= PIPES {
+            COUNT.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        let Ok((out, into)) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK) else {
+            COUNT.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        };
+        let ends = Ends { out, into };
+        // Refused when this user's pipes have many pages already: the size is what it was then.
+        let size = fcntl_setpipe_size(&ends.into, CAPACITY)
+            .or_else(|_| rustix::pipe::fcntl_getpipe_size(&ends.into));
+        size.is_ok_and(|size| size >= WORTH_IT).then_some(ends)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod portable {
+    use std::convert::Infallible;
+    use std::io;
+    use std::task::{Context, Poll};
+
+    use crate::net::Stream;
+
+    /// There is none here: bytes are copied.
+    #[derive(Debug)]
+    pub struct Pipe(Infallible);
+
+    impl Pipe {
+        /// None.
+        pub fn take() -> Option<Self> {
+            None
+        }
+
+        /// Bytes in the pipe.
+        pub fn holds(&self) -> usize {
+            match self.0 {}
+        }
+
+        /// Moves what has arrived into the pipe.
+        pub fn poll_fill(
+            &mut self,
+            _cx: &mut Context<'_>,
+            _from: &mut Stream,
+        ) -> Poll<io::Result<usize>> {
+            match self.0 {}
+        }
+
+        /// Moves bytes out of the pipe.
+        pub fn poll_drain(
+            &mut self,
+            _cx: &mut Context<'_>,
+            _to: &mut Stream,
+        ) -> Poll<io::Result<usize>> {
+            match self.0 {}
+        }
+    }
+}
