@@ -44,7 +44,7 @@ pub struct Denial {
     pub status: StatusCode,
     /// One sentence for the client.
     pub reason: &'static str,
-    /// For the log: the flag that would let this client in.
+    /// For the log: the flag that would let this client in; empty where none would.
     pub remedy: String,
 }
 
@@ -125,10 +125,15 @@ impl Policy {
         if is_same_host || self.settings.allow_origin.iter().any(is_allowed) {
             return Ok(());
         }
+        // What is no origin of a page has no flag, and what a client made up is no advice.
+        let remedy = match origin {
+            Origin::Opaque(text) if &**text != "null" && &**text != "file://" => String::new(),
+            origin => format!("--allow-origin {origin}"),
+        };
         Err(Denial {
             status: StatusCode::FORBIDDEN,
             reason: "pages of this origin may not connect here",
-            remedy: format!("--allow-origin {origin}"),
+            remedy,
         })
     }
 }

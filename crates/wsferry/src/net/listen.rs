@@ -36,11 +36,25 @@ pub async fn resolve_listen(host: &str, port: u16) -> Result<Vec<SocketAddr>, St
     Ok(addresses)
 }
 
+/// How often a free port of the first address is tried that is taken on another one.
+const TRIES: usize = 16;
+
 /// Binds all `addresses` of one host. With port 0, all get the port that the first one got.
 ///
 /// # Errors
 /// A sentence about the address that cannot be bound.
 pub fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
+    let any_port = addresses.iter().all(|address| address.port() == 0);
+    for _ in 1..TRIES {
+        match bind_all(addresses) {
+            Err(StartError::PortInUse { .. }) if any_port => {}
+            result => return result,
+        }
+    }
+    bind_all(addresses)
+}
+
+fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
     let mut listeners: Vec<TcpListener> = Vec::new();
     for &(mut address) in addresses {
         if let Some(first) = listeners.first().and_then(|first| first.local_addr().ok())

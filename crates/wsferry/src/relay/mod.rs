@@ -91,8 +91,8 @@ pub struct Ended {
     pub to_client: u64,
     /// The client, and how to leave it.
     pub client: (Stream, Farewell),
-    /// The target, and how to leave it.
-    pub target: (Stream, Farewell),
+    /// The target, if there is one, and how to leave it.
+    pub target: Option<(Stream, Farewell)>,
 }
 
 /// One session's two directions.
@@ -148,9 +148,13 @@ impl Relay {
     /// Relays until both directions have ended. When `drain` says so the client gets Close 1001,
     /// behind the frame that is being sent; `drain` gives how long that waits.
     ///
-    /// Boxed: a future holds what it captures twice, and an idle session should not.
-    pub async fn run(mut self: Box<Self>, drain: impl Future<Output = Duration>) -> Ended {
-        let mut drain = pin!(drain);
+    /// The relay is boxed and `drain` is made in here: a future holds what it captures twice, and an
+    /// idle session should not.
+    pub async fn run<D: Future<Output = Duration>>(
+        mut self: Box<Self>,
+        drain: impl FnOnce() -> D,
+    ) -> Ended {
+        let mut drain = pin!(drain());
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         let mut armed = None;
         let mut drained = false;
@@ -378,7 +382,7 @@ impl Relay {
             to_target: self.deframe.bytes,
             to_client: self.enframe.bytes,
             client: (client, client_farewell),
-            target: (target, target_farewell),
+            target: Some((target, target_farewell)),
         })
     }
 

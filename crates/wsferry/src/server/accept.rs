@@ -74,12 +74,12 @@ async fn serve(
         shared.front.closed.cancel();
     }
     let id = shared.next_session.fetch_add(1, Ordering::Relaxed);
-    let session = Session { id, peer: client, client: stream, early, joining };
+    let session = Box::new(Session { id, peer: client, client: stream, early, joining });
     let tasks = shared.tasks.clone();
     tasks.spawn(run_session(shared, session, connection));
 }
 
-async fn run_session(shared: Arc<Shared>, session: Session, connection: OwnedSemaphorePermit) {
+async fn run_session(shared: Arc<Shared>, session: Box<Session>, connection: OwnedSemaphorePermit) {
     let counted = Counted::new(&shared);
     session.run(Arc::clone(&shared.session), Arc::clone(&shared.drain)).await;
     drop(counted);

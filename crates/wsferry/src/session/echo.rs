@@ -10,9 +10,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use wsferry_proto::{CloseCode, CloseReason, Connection, Event, MAX_CONTROL_FRAME, MAX_HEADER};
 
-use crate::net::{Farewell, Stream, farewell};
-use crate::outcome::{Cause, Direction, Outcome};
-use crate::relay::{self, CHUNK};
+use crate::net::{Farewell, Stream};
+use crate::outcome::{Cause, Direction};
+use crate::relay::{self, CHUNK, Ended};
 
 /// An echo session.
 struct Echo {
@@ -31,7 +31,7 @@ pub(super) async fn run(
     early: Bytes,
     settings: &relay::Settings,
     drain: &CancellationToken,
-) -> Outcome {
+) -> Ended {
     let machine = settings.machine();
     let mut echo = Echo { machine, client, begins: true, answer: Vec::new(), received: 0, sent: 0 };
     let write_timeout = match settings.write_timeout {
@@ -49,9 +49,8 @@ pub(super) async fn run(
         Cause::WriteTimeout(_) => Farewell::Abort,
         _ => Farewell::Polite,
     };
-    farewell(echo.client, how, settings.close_timeout).await;
     let (to_target, to_client) = (echo.received, echo.sent);
-    Outcome { cause, close_code, to_target, to_client, duration: Duration::ZERO }
+    Ended { cause, close_code, to_target, to_client, client: (echo.client, how), target: None }
 }
 
 impl Echo {

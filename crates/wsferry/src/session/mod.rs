@@ -58,73 +58,66 @@ pub struct Session {
 
 impl Session {
     /// Runs the session to its end, with a log line at the start and one at the end.
-    pub async fn run(self, settings: Arc<Settings>, drain: Arc<Drain>) {
-        let Self { id, peer, client, early, joining } = self;
+    ///
+    /// Boxed: a future holds what it captures twice, and an idle session should not.
+    pub async fn run(self: Box<Self>, settings: Arc<Settings>, drain: Arc<Drain>) {
+        let Self { id, peer, client, early, joining } = *self;
         let Joining { admitted: _, target, dialed } = joining;
-        let address = target.address();
-        observe::session_started(id, peer, address);
         let started = Instant::now();
-        let outcome = |ended: &Ended| Outcome {
-            cause: ended.cause.clone(),
+        observe::session_started(id, peer, target.address());
+        let ended = if *target.address() == Address::Echo {
+            Box::pin(echo::run(client, early, &settings.relay, drain.token())).await
+        } else {
+            match dial(dialed, &target, settings.connect_timeout).await {
+                Ok(dialed) => {
+                    let relay = Box::new(Relay::new(client, dialed, &early, &settings.relay));
+                    drop(early);
+                    relay.run(|| drain.begun(id)).await
+                }
+                Err(error) => Box::pin(refuse(client, error, &settings.relay)).await,
+            }
+        };
+        let outcome = Outcome {
+            cause: ended.cause,
             close_code: ended.close_code,
             to_target: ended.to_target,
             to_client: ended.to_client,
             duration: started.elapsed(),
         };
-        if *address == Address::Echo {
-            let echo = Box::pin(echo::run(client, early, &settings.relay, drain.token()));
-            let ended = echo.await;
-            observe::session_ended(
-                id,
-                peer,
-                address,
-                &Outcome { duration: started.elapsed(), ..ended },
-            );
-            return;
-        }
-        // Boxed: a dial is over soon, and an idle session should not keep the room for it.
-        let dialed = match dialed {
-            Some(stream) => Ok(stream),
-            None => Box::pin(target.dial(settings.connect_timeout)).await,
-        };
-        let dialed = match dialed {
-            Ok(stream) => stream,
-            Err(error) => {
-                let cause = unreachable(error);
-                let outcome = Box::pin(refuse(client, cause, &settings.relay)).await;
-                let outcome = Outcome { duration: started.elapsed(), ..outcome };
-                observe::session_ended(id, peer, address, &outcome);
-                return;
-            }
-        };
-        let relay = Box::new(Relay::new(client, dialed, &early, &settings.relay));
-        drop(early);
-        let ended = relay.run(drain.begun(id)).await;
-        observe::session_ended(id, peer, address, &outcome(&ended));
-        Box::pin(leave(ended, settings.relay.close_timeout)).await;
+        observe::session_ended(id, peer, target.address(), &outcome);
+        Box::pin(leave(ended.client, ended.target, settings.relay.close_timeout)).await;
+    }
+}
+
+/// The connection to the target. Boxed: a dial is over soon, and an idle session should not keep the
+/// room for it.
+async fn dial(
+    dialed: Option<Stream>,
+    target: &Target,
+    limit: Duration,
+) -> Result<Stream, DialError> {
+    match dialed {
+        Some(stream) => Ok(stream),
+        None => Box::pin(target.dial(limit)).await,
     }
 }
 
 /// Leaves both sides, at the same time.
-async fn leave(ended: Ended, patience: Duration) {
-    let (client, client_farewell) = ended.client;
-    let (target, target_farewell) = ended.target;
-    tokio::join!(
-        farewell(client, client_farewell, patience),
-        farewell(target, target_farewell, patience),
-    );
-}
-
-fn unreachable(error: DialError) -> Cause {
-    match error {
-        DialError::TimedOut => Cause::ConnectTimeout(error.to_string()),
-        other => Cause::TargetUnreachable(other.to_string()),
+async fn leave(client: (Stream, Farewell), target: Option<(Stream, Farewell)>, patience: Duration) {
+    let client = farewell(client.0, client.1, patience);
+    match target {
+        Some((target, how)) => drop(tokio::join!(client, farewell(target, how, patience))),
+        None => client.await,
     }
 }
 
 /// Tells a client by a Close that its target cannot be reached: a page can read that, and could not
 /// read an HTTP status.
-async fn refuse(mut client: Stream, cause: Cause, settings: &relay::Settings) -> Outcome {
+async fn refuse(mut client: Stream, error: DialError, settings: &relay::Settings) -> Ended {
+    let cause = match error {
+        DialError::TimedOut => Cause::ConnectTimeout(error.to_string()),
+        other => Cause::TargetUnreachable(other.to_string()),
+    };
     let mut machine = settings.machine();
     let mut close_code = 1006;
     if let Some((code, reason)) = cause.close() {
@@ -132,6 +125,6 @@ async fn refuse(mut client: Stream, cause: Cause, settings: &relay::Settings) ->
         machine.close(&CloseReason::new(code, &reason));
     }
     echo::send_owed(&mut client, &mut machine).await.ok();
-    farewell(client, Farewell::Polite, settings.close_timeout).await;
-    Outcome { cause, close_code, to_target: 0, to_client: 0, duration: Duration::ZERO }
+    let client = (client, Farewell::Polite);
+    Ended { cause, close_code, to_target: 0, to_client: 0, client, target: None }
 }

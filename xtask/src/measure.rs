@@ -1,0 +1,214 @@
+//! What is measured, at which points, and the figures that come of a point.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use crate::load::{Work, bulk, idle, roundtrip, sessions};
+use crate::options::Bench;
+use crate::peers::Program;
+use crate::rows::{Figure, Parameters};
+use crate::running::Running;
+use crate::target::Targets;
+
+/// Clients that open and close sessions at once.
+const CLIENTS: usize = 8;
+
+/// How often a program is started for one value of `start-up`.
+const STARTS: usize = 5;
+
+/// Long enough that each idle session of wsferry is pinged once (`--heartbeat`).
+const IDLE: Duration = Duration::from_secs(25);
+const IDLE_QUICK: Duration = Duration::from_secs(5);
+
+const MIB: f64 = (1 << 20) as f64;
+const GIB: f64 = (1 << 30) as f64;
+
+/// A group of figures.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, ValueEnum)]
+pub(crate) enum Measure {
+    /// The target sends as fast as it can: MiB/s, CPU seconds per GiB
+    ToClient,
+    /// Clients send as fast as they can: MiB/s, CPU seconds per GiB of payload
+    ToTarget,
+    /// 64-byte echo round trips: per second, p50, p99, p99.9, CPU µs
+    RoundTrip,
+    /// Open, one 64-byte round trip, close: per second, CPU µs
+    Session,
+    /// Memory per idle session after it has moved data, CPU % of a core while idle
+    Idle,
+    /// From the start of the process until it accepts
+    StartUp,
+    /// Size of the executable
+    Binary,
+}
+
+impl Measure {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::ToClient,
+        Self::ToTarget,
+        Self::RoundTrip,
+        Self::Session,
+        Self::Idle,
+        Self::StartUp,
+        Self::Binary,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ToClient => "to-client",
+            Self::ToTarget => "to-target",
+            Self::RoundTrip => "round-trip",
+            Self::Session => "session",
+            Self::Idle => "idle",
+            Self::StartUp => "start-up",
+            Self::Binary => "binary",
+        }
+    }
+
+    /// Memory and sizes hardly differ between rounds, and filling 9,000 sessions takes long.
+    pub(crate) fn rounds(self, asked: &Bench) -> usize {
+        if matches!(self, Self::Idle | Self::Binary) { 1 } else { asked.rounds() }
+    }
+
+    /// Where it is measured.
+    pub(crate) fn points(self, asked: &Bench) -> Vec<Parameters> {
+        let quick = asked.quick;
+        let sessions: &[usize] = match self {
+            Self::ToClient | Self::ToTarget if quick => &[1],
+            Self::ToClient | Self::ToTarget => &[1, 8, 64],
+            Self::RoundTrip if quick => &[64],
+            Self::RoundTrip => &[1, 64, 1000],
+            Self::Session => &[CLIENTS],
+            Self::Idle if quick => &[1000],
+            Self::Idle => &[1000, 5000, 9000],
+            Self::StartUp | Self::Binary => {
+                return vec![Parameters { sessions: None, frame: None }];
+            }
+        };
+        let sessions = if asked.sessions.is_empty() { sessions } else { &asked.sessions };
+        let frames: &[usize] = match self {
+            Self::ToTarget if !asked.frames.is_empty() => &asked.frames,
+            Self::ToTarget if quick => &[64, 16 << 10],
+            Self::ToTarget => &[64, 1 << 10, 16 << 10, 1 << 20],
+            _ => &[],
+        };
+        let each = |&sessions| {
+            let none = frames.is_empty().then_some(None);
+            let frames = none.into_iter().chain(frames.iter().copied().map(Some));
+            frames.map(move |frame| Parameters { sessions: Some(sessions), frame })
+        };
+        sessions.iter().flat_map(each).collect()
+    }
+
+    /// The point as this program can take it, `None` if it cannot or has done so at another point.
+    pub(crate) fn adapt(
+        self,
+        points: &[Parameters],
+        index: usize,
+        to: &Program,
+    ) -> Option<Parameters> {
+        let mut point = points[index];
+        let first = index == 0;
+        if let Some(sessions) = &mut point.sessions
+            && *sessions > to.most_sessions
+        {
+            if self != Self::Idle || !first {
+                return None;
+            }
+            *sessions = to.most_sessions;
+        }
+        if point.frame.is_some() && !to.kind.speaks_websocket() {
+            let same = |other: &Parameters| other.sessions == point.sessions;
+            if points[..index].iter().any(same) {
+                return None;
+            }
+            point.frame = None;
+        }
+        Some(point)
+    }
+
+    /// Measures one point of one program.
+    pub(crate) fn run(
+        self,
+        point: Parameters,
+        program: &Program,
+        targets: &Targets,
+        (directory, asked): (&Path, &Bench),
+    ) -> Result<Vec<(Figure, f64)>> {
+        let window = asked.window();
+        let kind = program.kind;
+        let sessions = point.sessions.unwrap_or(1);
+        let start = |target| Running::start(program, target, directory);
+        Ok(match self {
+            Self::ToClient => {
+                stream(bulk::to_client(&start(targets.source)?, kind, sessions, window)?)?
+            }
+            Self::ToTarget => {
+                let running = start(targets.sink)?;
+                let size = (sessions, point.frame.unwrap_or(16 << 10));
+                stream(bulk::to_target(&running, kind, targets, size, window)?)?
+            }
+            Self::RoundTrip => {
+                round_trip(&roundtrip::run(&start(targets.echo)?, kind, sessions, window)?)
+            }
+            Self::Session => {
+                let work = sessions::run(&start(targets.echo)?, kind, sessions, window)?;
+                rate("rate", work)
+            }
+            Self::Idle => {
+                let window = if asked.quick { IDLE_QUICK } else { IDLE };
+                memory(&idle::run(&start(targets.echo)?, kind, sessions, window)?, sessions)
+            }
+            Self::StartUp => {
+                let mut times = Vec::new();
+                for _ in 0..STARTS {
+                    times.push(start(targets.echo)?.start_up.as_secs_f64() * 1e3);
+                }
+                times.sort_by(f64::total_cmp);
+                vec![(Figure { name: "time", unit: "ms" }, times[STARTS / 2])]
+            }
+            Self::Binary => {
+                let size = program.file.as_ref().map(|path| path.metadata()).transpose()?;
+                let figure = Figure { name: "size", unit: "KiB" };
+                size.iter().map(|data| (figure, data.len() as f64 / 1024.0)).collect()
+            }
+        })
+    }
+}
+
+fn stream(work: Work) -> Result<Vec<(Figure, f64)>> {
+    if work.done == 0.0 {
+        bail!("nothing moves");
+    }
+    let speed = Figure { name: "speed", unit: "MiB/s" };
+    let cpu = Figure { name: "cpu", unit: "s/GiB" };
+    Ok(vec![(speed, work.done / MIB / work.time), (cpu, work.cpu / (work.done / GIB))])
+}
+
+fn rate(name: &'static str, work: Work) -> Vec<(Figure, f64)> {
+    let cpu = Figure { name: "cpu", unit: "µs" };
+    let rate = Figure { name, unit: "/s" };
+    vec![(rate, work.done / work.time), (cpu, work.cpu * 1e6 / work.done.max(1.0))]
+}
+
+fn round_trip(trips: &roundtrip::RoundTrips) -> Vec<(Figure, f64)> {
+    let mut figures = rate("rate", trips.work);
+    for (name, part) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
+        let figure = Figure { name, unit: "µs" };
+        figures.push((figure, roundtrip::percentile(&trips.times, part)));
+    }
+    figures
+}
+
+fn memory(idle: &idle::Idle, sessions: usize) -> Vec<(Figure, f64)> {
+    let each = |before: u64, after: u64| (after as f64 - before as f64) / sessions as f64;
+    vec![
+        (Figure { name: "rss", unit: "KiB" }, each(idle.before.rss, idle.after.rss)),
+        (Figure { name: "pss", unit: "KiB" }, each(idle.before.pss, idle.after.pss)),
+        (Figure { name: "total", unit: "KiB PSS" }, idle.after.pss as f64),
+        (Figure { name: "cpu", unit: "% core" }, idle.work.cpu / idle.work.time * 100.0),
+    ]
+}
