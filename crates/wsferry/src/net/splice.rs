@@ -16,6 +16,8 @@ mod linux {
 
     use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
+    use tokio::io::Interest;
+
     use crate::net::Stream;
 
     /// What a pipe may hold. Larger ones are not allowed to ordinary users.
@@ -73,7 +75,7 @@ mod linux {
         ) -> Poll<io::Result<usize>> {
             let Some(ends) = &self.ends else { return Poll::Ready(Ok(0)) };
             let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
-            let moved = from.poll_with_readable(cx, |socket| {
+            let moved = from.poll_call(cx, Interest::READABLE, |socket| {
                 Ok(splice(socket, None, &ends.into, None, CAPACITY, flags)?)
             });
             if let Poll::Ready(Ok(length)) = moved {
@@ -90,7 +92,7 @@ mod linux {
         ) -> Poll<io::Result<usize>> {
             let Some(ends) = &self.ends else { return Poll::Ready(Ok(0)) };
             let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
-            let moved = to.poll_with_writable(cx, |socket| {
+            let moved = to.poll_call(cx, Interest::WRITABLE, |socket| {
                 match splice(&ends.out, None, socket, None, self.holds, flags)? {
                     0 => Err(io::ErrorKind::WriteZero.into()),
                     length => Ok(length),

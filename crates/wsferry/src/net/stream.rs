@@ -56,7 +56,7 @@ impl Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         #[cfg(target_os = "linux")]
-        return self.poll_with_writable(cx, |socket| {
+        return self.poll_call(cx, Interest::WRITABLE, |socket| {
             use rustix::net::{SendFlags, send};
             match send(socket, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)? {
                 0 => Err(io::ErrorKind::WriteZero.into()),
@@ -67,34 +67,22 @@ impl Stream {
         self.poll_write(cx, bytes)
     }
 
-    /// Does a system call that reads from the socket when it can be read.
+    /// Does a system call when the socket can be read, or when it can be written.
     #[cfg(target_os = "linux")]
-    pub(super) fn poll_with_readable(
+    pub(super) fn poll_call(
         &self,
         cx: &mut Context<'_>,
+        interest: Interest,
         mut call: impl FnMut(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         let Self::Tcp(socket) = self;
         loop {
-            std::task::ready!(socket.poll_read_ready(cx))?;
-            match socket.try_io(Interest::READABLE, || call(socket)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
-    }
-
-    /// Does a system call that writes to the socket when it can be written.
-    #[cfg(target_os = "linux")]
-    pub(super) fn poll_with_writable(
-        &self,
-        cx: &mut Context<'_>,
-        mut call: impl FnMut(&TcpStream) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        let Self::Tcp(socket) = self;
-        loop {
-            std::task::ready!(socket.poll_write_ready(cx))?;
-            match socket.try_io(Interest::WRITABLE, || call(socket)) {
+            std::task::ready!(if interest.is_readable() {
+                socket.poll_read_ready(cx)
+            } else {
+                socket.poll_write_ready(cx)
+            })?;
+            match socket.try_io(interest, || call(socket)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
