@@ -76,3 +76,18 @@ pub enum DialError {
     #[error("timed out")]
     TimedOut,
 }
+
+/// A socket's error in words for people: without the system's number, which means nothing to them.
+pub fn words(error: &io::Error) -> String {
+    use io::ErrorKind;
+    let words = match error.kind() {
+        ErrorKind::ConnectionRefused => "connection refused",
+        ErrorKind::ConnectionReset => "connection reset",
+        ErrorKind::BrokenPipe => "connection closed",
+        ErrorKind::HostUnreachable => "host unreachable",
+        ErrorKind::NetworkUnreachable => "network unreachable",
+        ErrorKind::TimedOut => "timed out",
+        _ => return error.to_string(),
+    };
+    words.to_owned()
+}

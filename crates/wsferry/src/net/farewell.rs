@@ -16,7 +16,7 @@ use super::Stream;
 pub enum Farewell {
     /// FIN, then wait for the other side to end.
     Polite,
-    /// FIN, and wait only until the other machine has acknowledged everything.
+    /// FIN was sent already: wait only until the other machine has acknowledged everything.
     Acknowledged,
     /// Close at once: the other side is gone, or has ended already.
     Drop,
@@ -32,16 +32,16 @@ pub async fn farewell(mut stream: Stream, how: Farewell, patience: Duration) {
         Farewell::Abort => return stream.abort(),
         Farewell::Polite | Farewell::Acknowledged => {}
     }
-    if stream.shutdown().await.is_err() {
+    if how == Farewell::Polite && stream.shutdown().await.is_err() {
         return;
     }
     let mut room = [0; 2048];
-    let mut unacknowledged = stream.unacknowledged();
+    let mut unacknowledged = usize::MAX;
     let step = patience / 8;
     let mut strikes = 0;
     let mut next_look = Instant::now() + step;
     while strikes < 8 {
-        if how == Farewell::Acknowledged && unacknowledged == 0 {
+        if how == Farewell::Acknowledged && stream.unacknowledged() == 0 {
             return;
         }
         match timeout_at(next_look, stream.read(&mut room)).await {
@@ -53,9 +53,6 @@ pub async fn farewell(mut stream: Stream, how: Farewell, patience: Duration) {
                 unacknowledged = now_unacknowledged;
                 next_look = Instant::now() + step;
             }
-        }
-        if how == Farewell::Acknowledged {
-            unacknowledged = stream.unacknowledged();
         }
     }
 }

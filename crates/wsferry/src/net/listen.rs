@@ -3,9 +3,10 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpListener;
 
+use super::stream::set_options;
 use crate::error::StartError;
 
 /// As many connections may wait to be accepted; the system caps it by its own limit.
@@ -91,6 +92,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     if cfg!(not(windows)) {
         socket.set_reuse_address(true)?;
     }
+    set_options(&SockRef::from(&socket))?; // for those that are accepted
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

@@ -21,13 +21,18 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// A TCP connection, with the options that both clients and targets get: small writes leave at
-    /// once, and the system notices a machine that is gone.
-    pub fn tcp(socket: TcpStream) -> Self {
+    /// A TCP connection that was made to a target.
+    pub fn dialed(socket: TcpStream) -> Self {
         // A socket that is already reset refuses options; the first read will tell.
-        let _ = socket.set_nodelay(true);
-        let keep_alive = TcpKeepalive::new().with_time(Duration::from_secs(60));
-        let _ = SockRef::from(&socket).set_tcp_keepalive(&keep_alive);
+        let _ = set_options(&SockRef::from(&socket));
+        Self::Tcp(socket)
+    }
+
+    /// A TCP connection that was accepted. On Linux it has the options of its listener.
+    pub fn accepted(socket: TcpStream) -> Self {
+        if cfg!(not(target_os = "linux")) {
+            let _ = set_options(&SockRef::from(&socket));
+        }
         Self::Tcp(socket)
     }
 
@@ -110,6 +115,13 @@ impl Stream {
             }
         }
     }
+}
+
+/// What clients and targets get: small writes leave at once, and the system notices a machine that
+/// is gone.
+pub(super) fn set_options(socket: &SockRef<'_>) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(Duration::from_secs(60)))
 }
 
 impl AsyncRead for Stream {

@@ -10,6 +10,7 @@ use wsferry_proto::{Connection, Event, Violation};
 use super::buffer::{Buffer, CHUNK, Pending, Size};
 use super::stall::Stall;
 use super::{CHUNKS_PER_TURN, Turn};
+use crate::error::words;
 use crate::net::Stream;
 
 /// How the client's stream ended.
@@ -125,7 +126,7 @@ impl Deframe {
             let mut buffer = Buffer::take(self.size);
             match ready!(client.poll_read(cx, &mut buffer[..self.size.chunk()])) {
                 Ok(0) => self.end = Some(ClientEnd::Lost("connection ended".to_owned())),
-                Err(error) => self.end = Some(ClientEnd::Lost(error.to_string())),
+                Err(error) => self.end = Some(ClientEnd::Lost(words(&error))),
                 Ok(length) => {
                     self.size = Size::after(length);
                     self.raw = 0..length;

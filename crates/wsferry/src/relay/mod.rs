@@ -31,6 +31,7 @@ use deframe::{ClientEnd, Deframe};
 use enframe::{Enframe, TargetEnd};
 use stall::Stall;
 
+use crate::error::words;
 use crate::net::{Farewell, Stream};
 use crate::outcome::{Cause, Direction};
 
@@ -186,6 +187,11 @@ impl Relay {
                 continue;
             }
             let Some(deadline) = self.deadline() else { return Poll::Pending };
+            // A flood uses up the task's budget, and then no timer is ever ready: look at the clock.
+            if now >= deadline {
+                self.handle_timeouts(now);
+                continue;
+            }
             // A later deadline keeps the earlier timer: data that moves touches no timer.
             if armed.is_none_or(|armed| deadline < armed) {
                 timer.as_mut().reset(deadline.into());
@@ -234,17 +240,17 @@ impl Relay {
             _ => {}
         }
         if let Some(error) = &self.enframe.broken {
-            let cause = Cause::ClientLost(error.to_string());
+            let cause = Cause::ClientLost(words(error));
             self.cause.get_or_insert(cause);
         }
         if let Some(end) = self.enframe.end.take() {
             self.enframe.is_closing = true;
             let cause = match (end, &self.deframe.broken) {
                 (TargetEnd::NotText, _) => Cause::TargetNotText,
-                (TargetEnd::Failed(error), _) => Cause::TargetFailed(error.to_string()),
+                (TargetEnd::Failed(error), _) => Cause::TargetFailed(words(&error)),
                 // A reset is reported once: if a write met it, the read behind it looks like FIN.
                 (TargetEnd::Complete, Some(error)) if is_reset(error) => {
-                    Cause::TargetFailed(error.to_string())
+                    Cause::TargetFailed(words(error))
                 }
                 (TargetEnd::Complete, _) => Cause::TargetClosed,
             };
@@ -256,7 +262,7 @@ impl Relay {
         }
         // Our Close is out: the client may take its time to answer, but not for ever.
         let waits = self.machine.close_is_sent() || self.enframe.broken.is_some();
-        if waits && self.close_until.is_none() {
+        if waits && self.close_until.is_none() && self.deframe.end.is_none() {
             self.wait_for_close(now);
         }
     }

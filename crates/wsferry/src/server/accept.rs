@@ -26,7 +26,7 @@ pub(super) async fn run(listener: TcpListener, shared: Arc<Shared>) {
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((socket, client)) => admit(&shared, Stream::tcp(socket), unmapped(client)),
+            Ok((socket, client)) => admit(&shared, Stream::accepted(socket), unmapped(client)),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 observe::accept_failed(&error);

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use wsferry_proto::{CloseCode, CloseReason, Connection, Event, MAX_CONTROL_FRAME, MAX_HEADER};
 
+use crate::error::words;
 use crate::net::{Farewell, Stream};
 use crate::outcome::{Cause, Direction};
 use crate::relay::{self, CHUNK, Ended};
@@ -67,7 +68,7 @@ impl Echo {
             match timeout(write_timeout, self.answer(&mut room[..length])).await {
                 Ok(Ok(None)) => {}
                 Ok(Ok(Some(cause))) => return cause,
-                Ok(Err(error)) => return Cause::ClientLost(error.to_string()),
+                Ok(Err(error)) => return Cause::ClientLost(words(&error)),
                 Err(_) => return Cause::WriteTimeout(Direction::ToClient),
             }
             let deadline = self.machine.poll_timeout();
@@ -83,7 +84,7 @@ impl Echo {
                 read = self.client.read(&mut room) => match read {
                     Ok(0) => return Cause::ClientLost("connection ended".to_owned()),
                     Ok(read) => length = read,
-                    Err(error) => return Cause::ClientLost(error.to_string()),
+                    Err(error) => return Cause::ClientLost(words(&error)),
                 },
                 () = timer => {
                     if self.machine.handle_timeout(Instant::now(), false) {

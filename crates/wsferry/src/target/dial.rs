@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Address;
-use crate::error::DialError;
+use crate::error::{DialError, words};
 use crate::net::Stream;
 
 /// RFC 8305 §5, "Connection Attempt Delay".
@@ -59,7 +59,7 @@ impl Target {
         match dialed {
             Ok((stream, address)) => {
                 self.prefer(address);
-                Ok(Stream::tcp(stream))
+                Ok(Stream::dialed(stream))
             }
             Err(error) => {
                 *self.known() = None;
@@ -164,16 +164,10 @@ async fn connect_any(addresses: Vec<SocketAddr>) -> Result<(TcpStream, SocketAdd
 }
 
 async fn connect(address: SocketAddr) -> Result<(TcpStream, SocketAddr), DialError> {
-    let stream = TcpStream::connect(address).await.map_err(|error| {
-        let reason = match error.kind() {
-            std::io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-            std::io::ErrorKind::HostUnreachable => "host unreachable".to_owned(),
-            std::io::ErrorKind::NetworkUnreachable => "network unreachable".to_owned(),
-            _ => error.to_string(),
-        };
-        DialError::Unreachable(reason)
-    })?;
-    Ok((stream, address))
+    match TcpStream::connect(address).await {
+        Ok(stream) => Ok((stream, address)),
+        Err(error) => Err(DialError::Unreachable(words(&error))),
+    }
 }
 
 #[cfg(test)]
