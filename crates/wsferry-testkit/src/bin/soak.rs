@@ -1,5 +1,5 @@
 //! The heavy runs that are too long for every test run: `cargo run --release -p wsferry-testkit
-//! --bin soak -- MODE [N]` against the release build of wsferry beside it.
+//! --bin soak -- MODE [N [OPTIONS OF WSFERRY]]` against the release build of wsferry beside it.
 //!
 //! | mode | what it does |
 //! |---|---|
@@ -72,6 +72,7 @@ impl Gateway {
         let path = std::env::var_os("WSFERRY_BIN").map_or(path, Into::into);
         let mut child = Command::new(path)
             .args(["127.0.0.1:0", target])
+            .args(std::env::args().skip(3))
             .stderr(Stdio::piped())
             .spawn()
             .expect("build it first: cargo build --release");
