@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::time::Instant;
 
 use crate::close::CloseReason;
-use crate::decoder::{Decoder, Item, Payload, Violation};
+use crate::decoder::{Decoder, Item, Payload};
 use crate::frame::{Header, Kind, MAX_HEADER, Opcode};
 use crate::keepalive::{KeepAlive, Watch};
 use crate::mask::Mask;
+use crate::violation::Violation;
 
 /// The most bytes of one control frame: [`MAX_HEADER`] is for data, a control frame's header has 6.
 pub const MAX_CONTROL_FRAME: usize = 131;

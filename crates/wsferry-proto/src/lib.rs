@@ -22,12 +22,14 @@ mod host;
 mod keepalive;
 mod mask;
 mod utf8;
+mod violation;
 
 pub use close::{CloseCode, CloseReason};
 pub use connection::{Connection, Event, MAX_CONTROL_FRAME, Role, Settings};
-pub use decoder::{Control, Decoder, Item, Payload, Violation};
+pub use decoder::{Control, Decoder, Item, Payload};
 pub use frame::{Header, Kind, MAX_HEADER, Opcode};
 pub use host::{Host, HostError, HostName, Origin};
 pub use keepalive::KeepAlive;
 pub use mask::Mask;
 pub use utf8::{Utf8, whole_characters};
+pub use violation::Violation;
