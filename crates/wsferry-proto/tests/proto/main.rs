@@ -17,6 +17,7 @@ mod cuts;
 mod fed;
 mod frames;
 mod fuzz_bodies;
+mod gather;
 mod handshake;
 mod head;
 mod header;
