@@ -62,7 +62,13 @@ async fn check_frames(
 
 /// A gateway whose limits no busy machine reaches.
 async fn patient(target: std::net::SocketAddr) -> Running {
+    patient_with(target, true).await
+}
+
+/// The same, with or without long streams being spliced.
+async fn patient_with(target: std::net::SocketAddr, splice: bool) -> Running {
     let change = |config: &mut wsferry::server::Config| {
+        config.session.relay.splice = splice;
         config.session.relay.linger = 4 * PATIENCE;
         config.session.relay.close_timeout = 4 * PATIENCE;
         config.session.connect_timeout = 4 * PATIENCE;
@@ -102,6 +108,33 @@ async fn streams_both_ways_at_once_arrive_byte_for_byte() {
     let gateway = patient(target.address()).await;
     carry(&gateway, length, 20).await;
     assert_eq!(target.report().await, (length, End::Fin));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_that_are_copied_arrive_byte_for_byte_as_spliced_ones_do() {
+    let length = 32 * MIB;
+    let mut target = both_ways(length, 11).await;
+    let gateway = patient_with(target.address(), false).await;
+    carry(&gateway, length, 21).await;
+    assert_eq!(target.report().await, (length, End::Fin));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_long_streams_than_there_are_pipes_arrive_byte_for_byte() {
+    let (length, streams) = (2 * MIB, wsferry::net::PIPES as u64 + 12);
+    let mut target = both_ways(length, 50).await;
+    let gateway = std::sync::Arc::new(patient(target.address()).await);
+    let mut sessions = tokio::task::JoinSet::new();
+    for seed in 0..streams {
+        let gateway = std::sync::Arc::clone(&gateway);
+        sessions.spawn(async move { carry(&gateway, length, 5000 + 10 * seed).await });
+    }
+    while let Some(session) = within(Duration::from_secs(120), sessions.join_next()).await {
+        session.unwrap();
+    }
+    for _ in 0..streams {
+        assert_eq!(target.report().await, (length, End::Fin));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
