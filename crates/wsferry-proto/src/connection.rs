@@ -56,7 +56,8 @@ pub enum Event {
 ///
 /// - **what arrived**: [`handle_bytes`](Self::handle_bytes), [`gather`](Self::gather),
 ///   [`handle_timeout`](Self::handle_timeout)
-/// - **what is wanted**: [`send`](Self::send), [`close`](Self::close), [`reply`](Self::reply)
+/// - **what is wanted**: [`send`](Self::send), [`close`](Self::close), [`reply`](Self::reply),
+///   [`abandon_sending`](Self::abandon_sending)
 /// - **what is to be done**: [`poll_control`](Self::poll_control), [`poll_timeout`](Self::poll_timeout)
 /// - **how it is**: [`is_paused`](Self::is_paused), [`close_is_sent`](Self::close_is_sent),
 ///   [`received_close`](Self::received_close), [`is_closed`](Self::is_closed)
@@ -89,6 +90,7 @@ enum Outgoing {
     Open,
     CloseQueued,
     CloseSent,
+    Abandoned,
 }
 
 impl Connection {
@@ -219,6 +221,13 @@ impl Connection {
             self.close(&reason);
             self.received_close = Some(reason);
         }
+    }
+
+    /// Nothing can be sent any more: what is owed is dropped, and nothing waits for it to be sent.
+    pub fn abandon_sending(&mut self) {
+        self.owed = Vec::new();
+        self.outgoing = Outgoing::Abandoned;
+        self.keep_alive = None;
     }
 
     /// Writes the next control frame to the start of `room`, which has at least

@@ -16,7 +16,7 @@ use crate::target::Address;
 /// How long a Ping may go unanswered.
 pub const PONG_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The defaults, which are safe: see `docs/options.md` for what each of them is for.
+/// The defaults, which are safe: `docs/how-to.md` says what each of them is for.
 pub mod default {
     /// Seconds of silence before a Ping.
     pub const HEARTBEAT: &str = "25";

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -10,6 +11,7 @@ use http_body::{Frame, SizeHint};
 use hyper::body::{Body as HttpBody, Incoming};
 use hyper::service::Service;
 use pin_project_lite::pin_project;
+use tokio_util::sync::DropGuard;
 use wsferry_proto::handshake::{self, Refusal, Upgrade, Verdict};
 
 use super::guard::{InFlight, InFlightMark};
@@ -104,11 +106,8 @@ async fn decide(
         return Ok(Decision::File(response));
     };
     let admitted = front.policy.admit(&said)?;
-    if front.closed.is_cancelled() {
-        return Err(No::Other(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the gateway is stopping".to_owned(),
-        ));
+    if front.stop.is_cancelled() {
+        return Err(unavailable("the gateway is stopping"));
     }
     let target = Arc::clone(&front.target);
     let dialed = match front.dial {
@@ -117,7 +116,20 @@ async fn decide(
         }
         _ => None,
     };
-    Ok(Decision::Join(upgrade, Joining { admitted, target, dialed }))
+    let once = if front.run_once { Some(claim_only_session(front)?) } else { None };
+    Ok(Decision::Join(upgrade, Joining { admitted, target, dialed, once }))
+}
+
+/// Of the clients that come at once only one gets the session of `--run-once`.
+fn claim_only_session(front: &Front) -> Result<DropGuard, No> {
+    if front.had_session.swap(true, Ordering::Relaxed) {
+        return Err(unavailable("the only session has begun"));
+    }
+    Ok(front.stop.clone().drop_guard())
+}
+
+fn unavailable(reason: &str) -> No {
+    No::Other(StatusCode::SERVICE_UNAVAILABLE, reason.to_owned())
 }
 
 fn announces_body(request: &HttpRequest<()>) -> bool {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use hyper::server::conn::http1;
 use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
 use super::Front;
 use super::answer::Answerer;
@@ -18,7 +19,7 @@ use crate::net::{Farewell, Stream, farewell};
 use crate::observe;
 use crate::session::Joining;
 
-/// How long a client that was refused may take to end its connection.
+/// How long a client that was refused may take to take its answer, and to end its connection.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A connection whose handshake is done: what a session is made of.
@@ -58,7 +59,7 @@ pub async fn serve(stream: Stream, client: SocketAddr, front: Arc<Front>) -> Opt
     }
     if let Some((status, reason)) = rejection.and_then(super::guard::Rejection::answer) {
         observe::refused(client, status, reason, "");
-        let _ = stream.write_all(&response::raw(status, reason)).await;
+        let _ = timeout(FAREWELL, stream.write_all(&response::raw(status, reason))).await;
     }
     let how = if ended.is_ok() || rejection.is_some() { Farewell::Polite } else { Farewell::Drop };
     farewell(stream, how, FAREWELL).await;
@@ -69,6 +70,6 @@ pub async fn serve(stream: Stream, client: SocketAddr, front: Arc<Front>) -> Opt
 pub async fn turn_away(mut stream: Stream, client: SocketAddr) {
     let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "too many connections");
     observe::refused(client, status, reason, "--max-connections");
-    let _ = stream.write_all(&response::raw(status, reason)).await;
+    let _ = timeout(FAREWELL, stream.write_all(&response::raw(status, reason))).await;
     farewell(stream, Farewell::Polite, FAREWELL).await;
 }

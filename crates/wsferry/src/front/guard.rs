@@ -153,6 +153,7 @@ impl Guard {
                 Ok(None) => {}
                 Err(fault) => return self.reject(Rejection::Fault(fault)),
             }
+            self.arrived.reserve(READ);
             let mut room = (&mut self.arrived).limit(READ);
             match poll_read_buf(Pin::new(&mut self.stream), cx, &mut room) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(0)),

@@ -14,6 +14,7 @@ pub use connection::{Handover, serve, turn_away};
 pub use web::{Files, Web};
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -49,6 +50,10 @@ pub struct Front {
     pub write_timeout: Duration,
     /// Cancelled when the gateway stops.
     pub drain: CancellationToken,
-    /// No new session is begun, though files are still served.
-    pub closed: CancellationToken,
+    /// Stops the gateway; when it is cancelled no new session is begun.
+    pub stop: CancellationToken,
+    /// Whether one session is all that there may be.
+    pub run_once: bool,
+    /// Whether that session has begun.
+    pub had_session: AtomicBool,
 }

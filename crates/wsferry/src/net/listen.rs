@@ -57,6 +57,7 @@ pub fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
 
 fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
     let mut listeners: Vec<TcpListener> = Vec::new();
+    let mut skipped = None;
     for &(mut address) in addresses {
         if let Some(first) = listeners.first().and_then(|first| first.local_addr().ok())
             && address.port() == 0
@@ -72,14 +73,18 @@ fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
                 address.set_ip(Ipv4Addr::UNSPECIFIED.into());
                 listen(address)
             }
-            Err(error) if address.is_ipv6() && lacks_ipv6(&error) && addresses.len() > 1 => {
+            Err(error) if address.is_ipv6() && lacks_ipv6(&error) => {
+                skipped = Some(start_error(address, error));
                 continue;
             }
             result => result,
         };
         listeners.push(listener.map_err(|source| start_error(address, source))?);
     }
-    Ok(listeners)
+    match skipped {
+        Some(error) if listeners.is_empty() => Err(error),
+        _ => Ok(listeners),
+    }
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -101,8 +106,13 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 fn lacks_ipv6(error: &io::Error) -> bool {
     // EAFNOSUPPORT has no kind of its own.
+    let no_family = match std::env::consts::OS {
+        "linux" => 97,
+        "windows" => 10047,
+        _ => 47,
+    };
     matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
-        || error.raw_os_error() == Some(97)
+        || error.raw_os_error() == Some(no_family)
 }
 
 fn start_error(address: SocketAddr, source: io::Error) -> StartError {

@@ -37,6 +37,8 @@ pub struct Deframe {
     pub end: Option<ClientEnd>,
     /// Why nothing more goes to the target; what the client still sends is thrown away.
     pub broken: Option<io::Error>,
+    /// Bytes of the client were thrown away: the target must not take what it got for everything.
+    pub was_cut: bool,
     /// FIN was sent, or could not be.
     pub is_finished: bool,
     /// Payload bytes written.
@@ -46,10 +48,11 @@ pub struct Deframe {
 }
 
 impl Deframe {
-    /// `early`: what came behind the handshake, at most one chunk.
+    /// `early`: what came behind the handshake, at most one chunk, because less is read at once then.
     pub fn new(early: &[u8], stall: Stall) -> Self {
         let mut pending = None;
-        let length = early.len().min(CHUNK);
+        let length = early.len();
+        assert!(length <= CHUNK, "{length} bytes came behind a handshake");
         if length > 0 {
             let mut buffer = Buffer::take(Size::Small);
             buffer[..length].copy_from_slice(&early[..length]);
@@ -61,10 +64,17 @@ impl Deframe {
             size: Size::Small,
             end: None,
             broken: None,
+            was_cut: false,
             is_finished: false,
             bytes: 0,
             stall,
         }
+    }
+
+    /// Gives the client up: what it sent and was not decoded is thrown away.
+    pub fn abandon(&mut self, why: &str) {
+        self.was_cut |= !self.raw.is_empty();
+        self.end = Some(ClientEnd::Lost(why.to_owned()));
     }
 
     /// Whether the target keeps the client from being read.
@@ -112,7 +122,7 @@ impl Deframe {
                 self.pending = None;
             }
             if self.end.is_some() {
-                if self.broken.is_none() {
+                if self.broken.is_none() && !self.was_cut {
                     // An error means that the target has ended already: there is nobody to tell.
                     let _ = ready!(target.poll_shutdown(cx));
                 }

@@ -31,6 +31,7 @@ impl Relay {
         if let Some(error) = &self.enframe.broken {
             let cause = Cause::ClientLost(words(error));
             self.cause.get_or_insert(cause);
+            self.machine.abandon_sending();
         }
         if let Some(end) = self.enframe.end.take() {
             self.enframe.is_closing = true;
@@ -59,12 +60,19 @@ impl Relay {
     /// Ends the session from this side; what was read from the target is sent first.
     pub(super) fn close(&mut self, cause: Cause) {
         self.enframe.is_closing = true;
-        if self.machine.received_close().is_some() {
+        // A client that has closed gets its own Close back, but not when its bytes were lost.
+        let is_cut =
+            matches!(cause, Cause::TargetFailed(_) | Cause::WriteTimeout(Direction::ToTarget));
+        if self.machine.received_close().is_some() && !is_cut {
             self.machine.reply();
         } else if let Some((code, reason)) = cause.close() {
             self.machine.close(&CloseReason::new(code, &reason));
         }
-        self.cause.get_or_insert(cause);
+        if is_cut && matches!(self.cause, Some(Cause::ClientClosed)) {
+            self.cause = Some(cause);
+        } else {
+            self.cause.get_or_insert(cause);
+        }
     }
 
     fn wait_for_close(&mut self, now: Instant) {
@@ -123,7 +131,7 @@ impl Relay {
             let held_back = self.client_is_behind() || held_back;
             if self.machine.handle_timeout(now, held_back) {
                 self.close(Cause::KeepAliveTimeout);
-                self.deframe.end = Some(ClientEnd::Lost("no pong".to_owned()));
+                self.deframe.abandon("no pong");
             } else if self.machine.owes_control() {
                 self.wait_for_client();
             }
@@ -132,17 +140,24 @@ impl Relay {
             self.close(Cause::WriteTimeout(Direction::ToTarget));
             self.deframe.stall.progress();
             self.deframe.broken = Some(std::io::ErrorKind::TimedOut.into());
+            self.deframe.was_cut = true;
         }
         if self.enframe.stall.elapsed(now) {
             self.cause.get_or_insert(Cause::WriteTimeout(Direction::ToClient));
             self.enframe.stall.progress();
             self.enframe.broken = Some(std::io::ErrorKind::TimedOut.into());
             self.enframe.is_finished = true;
-            self.deframe.end = Some(ClientEnd::Lost("takes no data".to_owned()));
+            self.deframe.abandon("takes no data");
         }
         if self.linger_until.is_some_and(|until| now >= until) && !self.enframe.is_closing {
             self.enframe.is_closing = true;
-            self.machine.reply();
+            match &self.deframe.broken {
+                Some(error) if is_reset(error) => {
+                    let cause = Cause::TargetFailed(words(error));
+                    self.close(cause);
+                }
+                _ => self.machine.reply(),
+            }
             if self.machine.received_close().is_none() {
                 self.enframe.is_finished = true; // lost without a Close: there is nothing to answer
             }
@@ -151,7 +166,7 @@ impl Relay {
             if self.client_is_behind() {
                 self.wait_for_close(now); // slow, but it has not come to the Close
             } else {
-                self.deframe.end = Some(ClientEnd::Lost("did not answer the Close".to_owned()));
+                self.deframe.abandon("did not answer the Close");
             }
         }
     }
@@ -167,7 +182,7 @@ impl Relay {
             _ => Farewell::Polite,
         };
         let target_farewell = match (&cause, &self.deframe.broken) {
-            (Cause::WriteTimeout(Direction::ToTarget), _) => Farewell::Abort,
+            _ if self.deframe.was_cut => Farewell::Abort,
             (_, Some(_)) | (Cause::TargetClosed | Cause::TargetFailed(_), None) => Farewell::Drop,
             _ => Farewell::Acknowledged,
         };

@@ -14,6 +14,7 @@
 
 mod buffer;
 mod deframe;
+mod drain;
 mod ends;
 mod enframe;
 mod long;
@@ -29,6 +30,7 @@ use wsferry_proto::{Connection, KeepAlive, Kind, Role};
 
 pub use buffer::{Buffer, CHUNK, HEAD_ROOM};
 use deframe::Deframe;
+pub use drain::Drain;
 use enframe::Enframe;
 use stall::Stall;
 
@@ -146,23 +148,22 @@ impl Relay {
         }
     }
 
-    /// Relays until both directions have ended. When `drain` says so the client gets Close 1001,
-    /// behind the frame that is being sent; `drain` gives how long that waits.
+    /// Relays until both directions have ended. When the drain begins the client gets Close 1001,
+    /// behind the frame that is being sent. `session` is its number, which decides when.
     ///
-    /// The relay is boxed and `drain` is made in here: a future holds what it captures twice, and an
-    /// idle session should not.
-    pub async fn run<D: Future<Output = Duration>>(
-        mut self: Box<Self>,
-        drain: impl FnOnce() -> D,
-    ) -> Ended {
-        let mut drain = pin!(drain());
+    /// Boxed: a future holds what it captures twice, and an idle session should not.
+    pub async fn run(mut self: Box<Self>, drain: &Drain, session: u64) -> Ended {
+        let mut begun = pin!(drain.begun(session));
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
-        let mut armed = None;
-        let mut drained = false;
+        let (mut armed, mut listens, mut drains) = (None, false, false);
         poll_fn(|cx| {
-            if !drained && let Poll::Ready(delay) = drain.as_mut().poll(cx) {
-                drained = true;
-                self.drain_at = Instant::now().checked_add(delay);
+            // To ask takes locks that all sessions share: once to be woken, and when there is news.
+            if !drains && (!listens || drain.has_begun()) {
+                listens = true;
+                if let Poll::Ready(delay) = begun.as_mut().poll(cx) {
+                    drains = true;
+                    self.drain_at = Instant::now().checked_add(delay);
+                }
             }
             self.poll(cx, timer.as_mut(), &mut armed)
         })
@@ -212,7 +213,6 @@ impl Relay {
         let to_target = self.deframe.poll(cx, now, client, target, machine);
         let paused = machine.is_paused();
         let to_client = self.enframe.poll(cx, now, client, target, machine);
-        let resumed = paused && !machine.is_paused();
         let turns = [to_target, to_client];
         let before = (self.cause.is_some(), machine.owes_control(), machine.close_is_sent());
         if turns.contains(&Poll::Ready(Turn::Over)) || self.deframe.end.is_some() {
@@ -220,6 +220,7 @@ impl Relay {
         }
         let machine = &self.machine;
         let after = (self.cause.is_some(), machine.owes_control(), machine.close_is_sent());
+        let resumed = paused && !machine.is_paused();
         turns.contains(&Poll::Ready(Turn::More)) || resumed || before != after
     }
 }

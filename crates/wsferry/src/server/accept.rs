@@ -67,12 +67,6 @@ async fn serve(
     let handover = front::serve(stream, client, Arc::clone(&shared.front)).await;
     drop(handshake);
     let Some(Handover { stream, early, joining }) = handover else { return };
-    if shared.run_once && shared.had_session.swap(true, Ordering::Relaxed) {
-        return; // another one was first
-    }
-    if shared.run_once {
-        shared.front.closed.cancel();
-    }
     let id = shared.next_session.fetch_add(1, Ordering::Relaxed);
     let session = Box::new(Session { id, peer: client, client: stream, early, joining });
     let tasks = shared.tasks.clone();
@@ -84,9 +78,6 @@ async fn run_session(shared: Arc<Shared>, session: Box<Session>, connection: Own
     session.run(Arc::clone(&shared.session), Arc::clone(&shared.drain)).await;
     drop(counted);
     drop(connection);
-    if shared.run_once {
-        shared.stop.cancel();
-    }
 }
 
 /// Counts a session for as long as it lives, even if it panics.

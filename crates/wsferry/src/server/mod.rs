@@ -80,9 +80,6 @@ struct Shared {
     turned_away: Arc<Semaphore>,
     next_session: AtomicU64,
     sessions: AtomicUsize,
-    /// Set when the only session of `run_once` has begun.
-    had_session: AtomicBool,
-    run_once: bool,
     stop: CancellationToken,
 }
 
@@ -111,7 +108,9 @@ impl Gateway {
             header_timeout: config.header_timeout,
             write_timeout: config.session.relay.write_timeout,
             drain: drain.token().clone(),
-            closed: stop.child_token(),
+            stop: stop.clone(),
+            run_once: config.run_once,
+            had_session: AtomicBool::new(false),
         };
         let connections = config.max_connections.unwrap_or_else(default_max_connections);
         let shared = Shared {
@@ -125,8 +124,6 @@ impl Gateway {
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
             next_session: AtomicU64::new(1),
             sessions: AtomicUsize::new(0),
-            had_session: AtomicBool::new(false),
-            run_once: config.run_once,
             stop: stop.clone(),
         };
         Ok(Self { listeners, shared: Arc::new(shared), stop })
@@ -147,7 +144,8 @@ impl Gateway {
         self.stop.clone()
     }
 
-    /// Accepts until it is stopped, then drains: clients get Close 1001, targets FIN.
+    /// Accepts until it is stopped, then drains: clients get Close 1001, targets FIN. Returns at the
+    /// latest after `drain_timeout`; the sessions that are left then end with the runtime.
     pub async fn run(self) {
         let Self { listeners, shared, stop } = self;
         let mut accepting = tokio::task::JoinSet::new();

@@ -19,6 +19,7 @@ use crate::relay::{self, CHUNK, Ended};
 struct Echo {
     machine: Connection,
     client: Stream,
+    close_timeout: Duration,
     /// Whether the next slice of payload begins a message.
     begins: bool,
     answer: Vec<u8>,
@@ -34,7 +35,16 @@ pub(super) async fn run(
     drain: &CancellationToken,
 ) -> Ended {
     let machine = settings.machine();
-    let mut echo = Echo { machine, client, begins: true, answer: Vec::new(), received: 0, sent: 0 };
+    let close_timeout = settings.close_timeout;
+    let mut echo = Echo {
+        close_timeout,
+        machine,
+        client,
+        begins: true,
+        answer: Vec::new(),
+        received: 0,
+        sent: 0,
+    };
     let write_timeout = match settings.write_timeout {
         Duration::ZERO => Duration::MAX,
         limit => limit,
@@ -143,7 +153,7 @@ impl Echo {
         if let Some((code, reason)) = cause.close() {
             self.machine.close(&CloseReason::new(code, &reason));
         }
-        send_owed(&mut self.client, &mut self.machine).await.ok();
+        let _ = timeout(self.close_timeout, send_owed(&mut self.client, &mut self.machine)).await;
         cause
     }
 }

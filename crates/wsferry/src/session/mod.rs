@@ -1,16 +1,15 @@
 //! One client joined to one target: dial, relay, end. What decides that a session may exist lies
 //! behind it; [`Session`] wants the proof.
 
-mod drain;
 mod echo;
-
-pub use drain::Drain;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::time::timeout;
+use tokio_util::sync::DropGuard;
 use wsferry_proto::CloseReason;
 
 use crate::auth::Admitted;
@@ -18,6 +17,7 @@ use crate::error::DialError;
 use crate::net::{Farewell, Stream, farewell};
 use crate::observe;
 use crate::outcome::{Cause, Outcome};
+pub use crate::relay::Drain;
 use crate::relay::{self, Ended, Relay};
 use crate::target::{Address, Target};
 
@@ -39,6 +39,8 @@ pub struct Joining {
     pub target: Arc<Target>,
     /// The connection to the target, where it was made before the handshake was answered.
     pub dialed: Option<Stream>,
+    /// Stops the gateway when the session is gone, however it goes: the only one of `--run-once`.
+    pub once: Option<DropGuard>,
 }
 
 /// A session that begins.
@@ -62,7 +64,7 @@ impl Session {
     /// Boxed: a future holds what it captures twice, and an idle session should not.
     pub async fn run(self: Box<Self>, settings: Arc<Settings>, drain: Arc<Drain>) {
         let Self { id, peer, client, early, joining } = *self;
-        let Joining { admitted: _, target, dialed } = joining;
+        let Joining { admitted: _, target, dialed, once: _once } = joining;
         let started = Instant::now();
         observe::session_started(id, peer, target.address());
         let ended = if *target.address() == Address::Echo {
@@ -72,7 +74,7 @@ impl Session {
                 Ok(dialed) => {
                     let relay = Box::new(Relay::new(client, dialed, &early, &settings.relay));
                     drop(early);
-                    relay.run(|| drain.begun(id)).await
+                    relay.run(&drain, id).await
                 }
                 Err(error) => Box::pin(refuse(client, error, &settings.relay)).await,
             }
@@ -124,7 +126,7 @@ async fn refuse(mut client: Stream, error: DialError, settings: &relay::Settings
         close_code = code.get();
         machine.close(&CloseReason::new(code, &reason));
     }
-    echo::send_owed(&mut client, &mut machine).await.ok();
+    let _ = timeout(settings.close_timeout, echo::send_owed(&mut client, &mut machine)).await;
     let client = (client, Farewell::Polite);
     Ended { cause, close_code, to_target: 0, to_client: 0, client, target: None }
 }

@@ -30,6 +30,11 @@ impl Drain {
         self.token.cancel();
     }
 
+    /// Whether it has begun; takes no lock.
+    pub fn has_begun(&self) -> bool {
+        self.spread.get().is_some()
+    }
+
     /// Cancelled when the drain begins.
     pub const fn token(&self) -> &CancellationToken {
         &self.token
