@@ -233,6 +233,50 @@ async fn a_target_that_resets_gets_its_bytes_delivered_and_1011() {
 }
 
 #[tokio::test]
+async fn a_target_that_resets_behind_the_clients_close_is_1011_and_not_its_echo() {
+    let mut target = targets::by_hand().await;
+    let gateway = patient(target.address()).await;
+    let (mut client, mut stream) = pair(&gateway, &mut target).await;
+    client.send_frame(FIN | BINARY, UP.bytes(0, 100_000)).await;
+    client.send(close(1000, b"bye")).await;
+    // It leaves bytes unread, so that its close is a reset.
+    stream.read_exact(&mut [0; 100]).await.unwrap();
+    targets::reset(stream);
+    let (mut frames, _write) = client.split();
+    let last = soon(frames.next()).await.unwrap();
+    assert_eq!(last.code(), 1011, "{last:?}");
+}
+
+#[tokio::test]
+async fn a_target_that_stalls_behind_the_clients_close_is_reset_and_not_ended() {
+    let mut target = targets::by_hand().await;
+    let change = |config: &mut wsferry::server::Config| {
+        config.session.relay.write_timeout = Duration::from_millis(400);
+    };
+    let gateway = Running::start(config_with(target.address(), change)).await;
+    let (client, mut stream) = pair(&gateway, &mut target).await;
+    let (mut frames, mut write) = client.split();
+    // More than all the buffers on the way hold, in small messages: the Close comes in one chunk
+    // with bytes that are blocked, wherever that is.
+    let sending = tokio::spawn(async move {
+        let mut dice = Dice::new(60);
+        let _ = send_frames(&mut write, UP, 16 * MIB, 1 << 10, &mut dice).await;
+        let _ = write.write_all(&close(1000, b"bye")).await;
+        write
+    });
+    let last = loop {
+        match soon(frames.next()).await.unwrap() {
+            frame if frame.first == FIN | PONG => {}
+            frame => break frame,
+        }
+    };
+    assert_eq!(last.code(), 1011, "{last:?}");
+    let (_, end) = soon(targets::check_stream(&mut stream, UP, &mut Dice::new(61))).await;
+    assert_eq!(end, End::Rst);
+    drop(sending);
+}
+
+#[tokio::test]
 async fn a_reset_that_a_write_meets_first_is_1011_too() {
     let mut target = targets::by_hand().await;
     let gateway = Running::to(target.address()).await;

@@ -69,6 +69,33 @@ async fn dialling_first_joins_the_target_that_was_dialled() {
 }
 
 #[tokio::test]
+async fn of_clients_that_come_at_once_one_gets_the_only_session_and_the_others_503() {
+    for dial in [Dial::AfterAccept, Dial::BeforeAccept] {
+        let target = targets::echo().await;
+        let change = |config: &mut Config| {
+            config.dial = dial;
+            config.run_once = true;
+        };
+        let mut gateway = Running::start(config_with(target.address(), change)).await;
+        let mut raws = Vec::new();
+        for _ in 0..20 {
+            raws.push(gateway.raw().await);
+        }
+        for raw in &mut raws {
+            raw.send(HANDSHAKE).await;
+        }
+        let mut statuses = Vec::new();
+        for raw in &mut raws {
+            statuses.push(raw.answer().await.status);
+        }
+        assert_eq!(statuses.iter().filter(|&&status| status == 101).count(), 1, "{statuses:?}");
+        assert_eq!(statuses.iter().filter(|&&status| status == 503).count(), 19, "{statuses:?}");
+        drop(raws);
+        gateway.ended().await;
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_dialled_for_a_client_that_is_refused() {
     for dial in [Dial::AfterAccept, Dial::BeforeAccept] {
         let target = targets::by_hand().await;
