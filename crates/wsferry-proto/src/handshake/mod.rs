@@ -96,8 +96,7 @@ pub fn judge(method: &Method, version: Version, headers: &HeaderMap) -> Result<V
     if version < Version::HTTP_11 {
         return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, "WebSocket needs HTTP/1.1"));
     }
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    if headers.contains_key(TRANSFER_ENCODING) || lengths.any(|length| length != "0") {
+    if announces_body(headers) {
         return Err(Refusal::bad("a WebSocket handshake has no body"));
     }
     // §4.2.1 item 6, §4.4: other versions are answered with the one that is spoken.
@@ -115,6 +114,12 @@ pub fn judge(method: &Method, version: Version, headers: &HeaderMap) -> Result<V
     let subprotocol = subprotocol::choose(headers)?;
     extensions::check(headers)?;
     Ok(Verdict::Upgrade(Upgrade { accept: accept(key), subprotocol }))
+}
+
+/// Whether a request announces a body (RFC 9112 §6).
+pub fn announces_body(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    headers.contains_key(TRANSFER_ENCODING) || lengths.any(|length| length != "0")
 }
 
 /// The host that a request names (RFC 9112 §3.2).

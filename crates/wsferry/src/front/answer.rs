@@ -98,7 +98,7 @@ async fn decide(
         let Some(web) = &front.web else { return Err(Refusal::UPGRADE_REQUIRED.into()) };
         let mut response = web.answer(request).await;
         // Behind such a head the guard reads no request: this answer is the last one.
-        if announces_body(request) || headers.contains_key(http::header::UPGRADE) {
+        if handshake::announces_body(headers) || headers.contains_key(http::header::UPGRADE) {
             let close = http::HeaderValue::from_static("close");
             response.headers_mut().insert(http::header::CONNECTION, close);
         }
@@ -130,11 +130,6 @@ fn claim_only_session(front: &Front) -> Result<DropGuard, No> {
 
 fn unavailable(reason: &str) -> No {
     No::Other(StatusCode::SERVICE_UNAVAILABLE, reason.to_owned())
-}
-
-fn announces_body(request: &HttpRequest<()>) -> bool {
-    request.headers().contains_key(http::header::TRANSFER_ENCODING)
-        || request.headers().get(http::header::CONTENT_LENGTH).is_some_and(|length| length != "0")
 }
 
 fn cannot_dial(error: &DialError) -> No {

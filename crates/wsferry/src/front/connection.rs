@@ -58,8 +58,7 @@ pub async fn serve(stream: Stream, client: SocketAddr, front: Arc<Front>) -> Opt
         return Some(Handover { stream, early, joining });
     }
     if let Some((status, reason)) = rejection.and_then(super::guard::Rejection::answer) {
-        observe::refused(client, status, reason, "");
-        let _ = timeout(FAREWELL, stream.write_all(&response::raw(status, reason))).await;
+        refuse(&mut stream, client, status, reason, "").await;
     }
     let how = if ended.is_ok() || rejection.is_some() { Farewell::Polite } else { Farewell::Drop };
     farewell(stream, how, FAREWELL).await;
@@ -69,7 +68,18 @@ pub async fn serve(stream: Stream, client: SocketAddr, front: Arc<Front>) -> Opt
 /// Answers 503 to a connection that is one too many, without reading what it wants.
 pub async fn turn_away(mut stream: Stream, client: SocketAddr) {
     let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "too many connections");
-    observe::refused(client, status, reason, "--max-connections");
-    let _ = timeout(FAREWELL, stream.write_all(&response::raw(status, reason))).await;
+    refuse(&mut stream, client, status, reason, "--max-connections").await;
     farewell(stream, Farewell::Polite, FAREWELL).await;
+}
+
+/// Logs and writes a refusal that hyper does not write.
+async fn refuse(
+    stream: &mut Stream,
+    client: SocketAddr,
+    status: StatusCode,
+    reason: &str,
+    remedy: &str,
+) {
+    observe::refused(client, status, reason, remedy);
+    let _ = timeout(FAREWELL, stream.write_all(&response::raw(status, reason))).await;
 }

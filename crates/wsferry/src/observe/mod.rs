@@ -42,11 +42,10 @@ pub fn session_ended(id: u64, client: SocketAddr, target: &dyn Display, outcome:
 /// A request was refused before a session began. `remedy` names the flag that would allow it.
 pub fn refused(client: SocketAddr, status: StatusCode, reason: &str, remedy: &str) {
     let status = status.as_u16();
-    let remedy = remedy.escape_debug();
-    if remedy.to_string().is_empty() {
+    if remedy.is_empty() {
         info!(%client, status, reason, "refused");
     } else {
-        warn!(%client, status, reason, "refused; to allow it: {remedy}");
+        warn!(%client, status, reason, "refused; to allow it: {}", remedy.escape_debug());
     }
 }
 

@@ -34,7 +34,6 @@ impl Relay {
             self.machine.abandon_sending();
         }
         if let Some(end) = self.enframe.end.take() {
-            self.enframe.is_closing = true;
             let cause = match (end, &self.deframe.broken) {
                 (TargetEnd::NotText, _) => Cause::TargetNotText,
                 (TargetEnd::Failed(error), _) => Cause::TargetFailed(words(&error)),
@@ -101,8 +100,7 @@ impl Relay {
 
     /// Whether nothing is left to be relayed.
     pub(super) fn is_over(&self) -> bool {
-        let client_is_gone = self.enframe.broken.is_some();
-        self.deframe.is_finished && (self.enframe.is_finished || client_is_gone)
+        self.deframe.is_finished && self.enframe.is_finished
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 use wsferry_proto::{Connection, KeepAlive, Kind, Role};
 
-pub use buffer::{Buffer, CHUNK, HEAD_ROOM};
+pub use buffer::CHUNK;
 use deframe::Deframe;
 pub use drain::Drain;
 use enframe::Enframe;

@@ -63,7 +63,6 @@ pub struct Config {
 pub struct Gateway {
     listeners: Vec<TcpListener>,
     shared: Arc<Shared>,
-    stop: CancellationToken,
 }
 
 /// What all connections of a gateway share.
@@ -80,7 +79,6 @@ struct Shared {
     turned_away: Arc<Semaphore>,
     next_session: AtomicU64,
     sessions: AtomicUsize,
-    stop: CancellationToken,
 }
 
 impl Gateway {
@@ -98,7 +96,6 @@ impl Gateway {
         let mut names = net::machine_names();
         names.extend(config.listen_host.parse::<HostName>().ok());
         let drain = Arc::new(Drain::default());
-        let stop = CancellationToken::new();
         let front = Front {
             policy: Policy::new(config.auth, on_loopback, names),
             web,
@@ -108,7 +105,7 @@ impl Gateway {
             header_timeout: config.header_timeout,
             write_timeout: config.session.relay.write_timeout,
             drain: drain.token().clone(),
-            stop: stop.clone(),
+            stop: CancellationToken::new(),
             run_once: config.run_once,
             had_session: AtomicBool::new(false),
         };
@@ -124,9 +121,8 @@ impl Gateway {
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
             next_session: AtomicU64::new(1),
             sessions: AtomicUsize::new(0),
-            stop: stop.clone(),
         };
-        Ok(Self { listeners, shared: Arc::new(shared), stop })
+        Ok(Self { listeners, shared: Arc::new(shared) })
     }
 
     /// Where it listens.
@@ -141,18 +137,18 @@ impl Gateway {
 
     /// Cancel it to stop the gateway.
     pub fn stop_token(&self) -> CancellationToken {
-        self.stop.clone()
+        self.shared.front.stop.clone()
     }
 
     /// Accepts until it is stopped, then drains: clients get Close 1001, targets FIN. Returns at the
     /// latest after `drain_timeout`; the sessions that are left then end with the runtime.
     pub async fn run(self) {
-        let Self { listeners, shared, stop } = self;
+        let Self { listeners, shared } = self;
         let mut accepting = tokio::task::JoinSet::new();
         for listener in listeners {
             accepting.spawn(accept::run(listener, Arc::clone(&shared)));
         }
-        stop.cancelled().await;
+        shared.front.stop.cancelled().await;
         while accepting.join_next().await.is_some() {} // the listeners are closed now
         let sessions = shared.sessions.load(Ordering::Relaxed);
         observe::draining(sessions);
