@@ -14,9 +14,14 @@ const FLOORS: &[(&str, u8)] = &[
     ("front", 6),
     ("session", 5),
     ("auth", 4),
+    ("record", 4),
     ("relay", 4),
     ("target", 4),
+    ("token", 4),
+    ("address", 3),
+    ("jose", 3),
     ("request", 3),
+    ("tap", 3),
     ("net", 2),
     ("observe", 2),
     ("error", 1),
@@ -33,6 +38,11 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("tower_http", &["front"]),
     ("socket2", &["net"]),
     ("rustix", &["net"]),
+    ("rustls", &["net"]),
+    ("tokio_rustls", &["net"]),
+    ("x509_parser", &["net"]),
+    ("jsonwebtoken", &["jose"]),
+    ("redis", &["token"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use clap::builder::styling::Styles;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use wsferry::address::Address;
 use wsferry::auth::{AllowHost, AllowOrigin};
 use wsferry::config::{self, Config, ListenAddress, default, keep_alive, seconds};
 use wsferry::front::{Dial, Files};
-use wsferry::target::Address;
 use wsferry_proto::Kind;
 
 /// What to do.

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
+use wsferry::address::Address;
 use wsferry::config::Config;
 use wsferry::server::Gateway;
-use wsferry::target::Address;
 
 /// What listens where, what is served, and what to open.
 pub(super) fn for_gateway(config: &Config, gateway: &Gateway) -> String {
@@ -16,6 +16,7 @@ pub(super) fn for_gateway(config: &Config, gateway: &Gateway) -> String {
     let target = match &config.target {
         Address::Echo => "the built-in echo".to_owned(),
         tcp @ Address::Tcp { .. } => format!("TCP {tcp}"),
+        Address::Unix(path) => format!("Unix socket {}", path.display()),
     };
     let _ = writeln!(text, "  listening  {}", listening.join(", "));
     let _ = writeln!(text, "  WebSocket  ws://{host}/  ->  {target}");

@@ -7,9 +7,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use wsferry::address::Address;
 use wsferry::config::{self, ListenAddress};
 use wsferry::front::Files;
-use wsferry::target::Address;
 use wsferry_proto::HostName;
 
 use super::args::{Demo, Log};

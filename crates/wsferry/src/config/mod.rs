@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use wsferry_proto::{HostName, KeepAlive, Kind, Origin};
 
+use crate::address::Address;
 use crate::auth::{self, AllowHost, AllowOrigin};
 use crate::front::Dial;
 use crate::relay;
 pub use crate::server::Config;
 use crate::session;
-use crate::target::Address;
 
 /// How long a Ping may go unanswered.
 pub const PONG_TIMEOUT: Duration = Duration::from_secs(20);

@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use super::Front;
-use super::answer::Answerer;
+use super::answer::{Answerer, Caller};
 use super::guard::Guard;
 use super::response;
 use crate::net::{Farewell, Stream, farewell};
@@ -39,7 +39,7 @@ pub async fn serve(stream: Stream, client: SocketAddr, front: Arc<Front>) -> Opt
     let joining = Arc::new(Mutex::new(None));
     let answerer = Answerer {
         front: Arc::clone(&front),
-        client,
+        client: Arc::new(Caller { address: client, common_names: Vec::new() }),
         in_flight: guard.in_flight(),
         joining: Arc::clone(&joining),
     };

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpListener;
 
-use super::stream::set_options;
+use super::socket::set_options;
 use crate::error::StartError;
 
 /// As many connections may wait to be accepted; the system caps it by its own limit.

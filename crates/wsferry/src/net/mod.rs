@@ -2,6 +2,7 @@
 
 mod farewell;
 mod listen;
+mod socket;
 mod splice;
 mod stream;
 mod system;
@@ -11,6 +12,7 @@ pub const PIPES: usize = 128;
 
 pub use farewell::{Farewell, farewell};
 pub use listen::{bind, resolve_listen};
+pub use socket::Socket;
 pub use splice::Pipe;
 pub use stream::Stream;
 pub use system::{descriptor_limit, machine_names};

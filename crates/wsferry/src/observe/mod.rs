@@ -49,6 +49,16 @@ pub fn refused(client: SocketAddr, status: StatusCode, reason: &str, remedy: &st
     }
 }
 
+/// A token leads nowhere. The token itself is a secret.
+pub fn token_refused(client: SocketAddr, why: &str) {
+    info!(%client, why = %why.escape_debug(), "no target");
+}
+
+/// A token source could not be asked.
+pub fn token_source_failed(client: SocketAddr, why: &str) {
+    warn!(%client, why = %why.escape_debug(), "the token source cannot be asked");
+}
+
 /// A request for a file was answered.
 pub fn served(client: SocketAddr, status: StatusCode, path: &str) {
     debug!(%client, status = status.as_u16(), path = %path.escape_debug(), "served");

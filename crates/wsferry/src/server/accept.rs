@@ -75,7 +75,8 @@ async fn serve(
 
 async fn run_session(shared: Arc<Shared>, session: Box<Session>, connection: OwnedSemaphorePermit) {
     let counted = Counted::new(&shared);
-    session.run(Arc::clone(&shared.session), Arc::clone(&shared.drain)).await;
+    let dialer = Arc::clone(&shared.front.dialer);
+    session.run(Arc::clone(&shared.session), dialer, Arc::clone(&shared.drain)).await;
     drop(counted);
     drop(connection);
 }

@@ -15,13 +15,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wsferry_proto::HostName;
 
+use crate::address::Address;
 use crate::auth::{self, Policy};
 use crate::error::StartError;
-use crate::front::{Dial, Files, Front, Web};
+use crate::front::{Dial, Files, Front, Route, Web};
 use crate::net;
 use crate::observe;
 use crate::session::{self, Drain};
-use crate::target::{Address, Target};
+use crate::target::Dialer;
 
 /// Descriptors that are kept for listeners, files, the runtime, answers to those turned away, and
 /// the pipes of sessions that move much.
@@ -97,9 +98,11 @@ impl Gateway {
         names.extend(config.listen_host.parse::<HostName>().ok());
         let drain = Arc::new(Drain::default());
         let front = Front {
-            policy: Policy::new(config.auth, on_loopback, names),
+            policy: Policy::new(config.auth, None, on_loopback, names),
             web,
-            target: Arc::new(Target::new(config.target)),
+            web_auth: false,
+            route: Route::Fixed(config.target),
+            dialer: Arc::new(Dialer::default()),
             dial: config.dial,
             connect_timeout: config.session.connect_timeout,
             header_timeout: config.header_timeout,

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use http::header::{CONTENT_TYPE, LOCATION, RANGE};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tower_http::services::ServeFile;
@@ -62,14 +63,14 @@ impl Web {
     }
 
     /// Answers a GET or HEAD.
-    pub(super) async fn answer(&self, request: &Request<()>) -> Response<Body> {
-        let path = request.uri().path();
+    pub(super) async fn answer(&self, head: &Parts) -> Response<Body> {
+        let path = head.uri.path();
         let mut response = match &self.0 {
             Files::Page(page) if path == "/" => response::html(page),
             Files::Page(_) => not_found(),
             Files::Directory(root) => match look_up(root, path).await {
-                Found::File(file) => send(&file, request).await,
-                Found::Directory => redirect(request.uri()),
+                Found::File(file) => send(&file, head).await,
+                Found::Directory => redirect(&head.uri),
                 Found::Nothing => not_found(),
             },
         };
@@ -109,15 +110,15 @@ fn inside(root: &Path, path: &Path) -> Option<PathBuf> {
     (!below.components().any(is_hidden)).then_some(place)
 }
 
-async fn send(file: &Path, request: &Request<()>) -> Response<Body> {
+async fn send(file: &Path, head: &Parts) -> Response<Body> {
     let mut ranged = Request::new(());
-    *ranged.method_mut() = request.method().clone();
-    *ranged.headers_mut() = request.headers().clone();
-    if request.headers().contains_key(RANGE) {
+    *ranged.method_mut() = head.method.clone();
+    *ranged.headers_mut() = head.headers.clone();
+    if head.headers.contains_key(RANGE) {
         let mut whole = Request::new(());
         *whole.method_mut() = Method::HEAD;
         let Ok(whole) = ServeFile::new(file).call(whole).await;
-        if !range::is_to_be_followed(request.headers(), whole.headers()) {
+        if !range::is_to_be_followed(&head.headers, whole.headers()) {
             ranged.headers_mut().remove(RANGE);
         }
     }
