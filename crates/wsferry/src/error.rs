@@ -38,6 +38,47 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// A Unix socket cannot be bound.
+    #[error(
+        "cannot listen on the Unix socket {path:?}: {source}. Choose a path of at most about 100 \
+         bytes in a directory that exists and that this process may write to"
+    )]
+    UnixListen {
+        /// What was to be bound.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody listens on the Unix socket.
+    #[error(
+        "cannot listen on the Unix socket {path:?}: another program listens on it. Stop that \
+         program, or choose another path"
+    )]
+    UnixInUse {
+        /// What was to be bound.
+        path: PathBuf,
+    },
+    /// What stands at the path of a Unix socket is something else, and is left alone.
+    #[error(
+        "cannot listen on the Unix socket {path:?}: a file that is no socket is there already. \
+         Move it away, or choose another path"
+    )]
+    NoSocket {
+        /// What was to be bound.
+        path: PathBuf,
+    },
+    /// `--inetd` without a socket.
+    #[error(
+        "standard input is not a socket that accepts or has accepted a connection ({0}). Start \
+         this program by inetd, or leave --inetd out"
+    )]
+    Inherited(io::Error),
+    /// Socket activation with something else.
+    #[error(
+        "a descriptor of LISTEN_FDS is not a socket that accepts connections ({0}). Give the socket \
+         unit ListenStream="
+    )]
+    Activated(io::Error),
     /// A name that leads to no address.
     #[error(
         "the {role} {host:?} does not resolve: {reason}. Check the spelling, or use an IP address"

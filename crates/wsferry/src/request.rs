@@ -1,6 +1,5 @@
 //! What a client says about itself in its handshake.
 
-use std::net::SocketAddr;
 
 use http::HeaderMap;
 use http::header::ORIGIN;
@@ -8,6 +7,8 @@ use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use wsferry_proto::handshake::{self, Refusal};
 use wsferry_proto::{Host, Origin};
+
+use crate::net::ClientAddress;
 
 /// A handshake, or a request for a file, as far as it decides who may do what.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub struct Request<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Client<'a> {
     /// Where it comes from.
-    pub address: SocketAddr,
+    pub address: ClientAddress,
     /// The common names of the certificate that the client proved to have; none without TLS or
     /// without a certificate.
     pub common_names: &'a [String],

@@ -91,20 +91,30 @@ impl Admitted {
 pub struct Policy {
     settings: Settings,
     auth: Option<Box<dyn Auth>>,
-    on_loopback: bool,
+    reach: Reach,
     names: Vec<HostName>,
 }
 
+/// From where the listeners can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// From other machines.
+    Network,
+    /// From this machine only.
+    Loopback,
+    /// By a Unix socket, to which no browser can be led by a name.
+    Unix,
+}
+
 impl Policy {
-    /// `on_loopback`: whether only this machine can reach the listener. `names`: those of the
-    /// machine, and of the listener.
+    /// `names`: those of the machine, and of the listener.
     pub fn new(
         settings: Settings,
         auth: Option<Box<dyn Auth>>,
-        on_loopback: bool,
+        reach: Reach,
         names: Vec<HostName>,
     ) -> Self {
-        Self { settings, auth, on_loopback, names }
+        Self { settings, auth, reach, names }
     }
 
     /// Whether the client means this gateway. A page whose name was pointed at this machine after it
@@ -116,7 +126,8 @@ impl Policy {
         let name = &request.host.name;
         let is_own = match name {
             name if name.is_loopback() => true,
-            _ if self.on_loopback => false,
+            _ if self.reach == Reach::Unix => true,
+            _ if self.reach == Reach::Loopback => false,
             HostName::Address(_) => true, // rebinding needs a name
             HostName::Name(_) => self.names.contains(name),
         };

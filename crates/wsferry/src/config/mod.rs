@@ -10,7 +10,7 @@ use crate::address::Address;
 use crate::auth::{self, AllowHost, AllowOrigin};
 use crate::front::Dial;
 use crate::relay;
-pub use crate::server::Config;
+pub use crate::server::{Config, Listen};
 use crate::session;
 
 /// How long a Ping may go unanswered.
@@ -145,8 +145,7 @@ pub fn keep_alive(interval: Duration) -> Option<KeepAlive> {
 pub fn plain(listen: ListenAddress, target: Address) -> Config {
     let of = |text| seconds(text).unwrap_or_default();
     Config {
-        listen_host: listen.host,
-        listen_port: listen.port,
+        listen: Listen::Tcp { host: listen.host, port: listen.port },
         target,
         web: None,
         auth: auth::Settings::default(),
@@ -168,6 +167,8 @@ pub fn plain(listen: ListenAddress, target: Address) -> Config {
         max_connections: None,
         max_handshakes: default::MAX_HANDSHAKES.parse().unwrap_or(1024),
         run_once: false,
+        timeout: None,
+        idle_timeout: None,
     }
 }
 

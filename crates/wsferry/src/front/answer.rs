@@ -20,6 +20,7 @@ use super::{Dial, Front};
 use crate::address::Address;
 use crate::auth::Denial;
 use crate::error::DialError;
+use crate::net::ClientAddress;
 use crate::observe;
 use crate::request::{Client, Request};
 use crate::session::Joining;
@@ -38,7 +39,7 @@ pub(super) struct Answerer {
 #[derive(Debug)]
 pub(super) struct Caller {
     /// Where it comes from.
-    pub(super) address: std::net::SocketAddr,
+    pub(super) address: ClientAddress,
     /// The common names of its certificate.
     pub(super) common_names: Vec<String>,
 }
@@ -153,7 +154,7 @@ fn cannot_dial(error: &DialError) -> No {
     No::Other(status, format!("the target cannot be reached: {error}"))
 }
 
-fn refuse(client: std::net::SocketAddr, no: &No) -> Response<Body> {
+fn refuse(client: ClientAddress, no: &No) -> Response<Body> {
     match no {
         No::Rule(refusal) => {
             observe::refused(client, refusal.status, refusal.reason, "");

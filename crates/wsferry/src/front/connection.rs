@@ -1,7 +1,6 @@
 //! One connection from its first byte to its end, or to its session.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use super::Front;
 use super::answer::{Answerer, Caller};
 use super::guard::Guard;
 use super::response;
-use crate::net::{Farewell, Stream, farewell};
+use crate::net::{ClientAddress, Farewell, Stream, farewell};
 use crate::observe;
 use crate::session::Joining;
 
@@ -34,7 +33,7 @@ pub struct Handover {
 }
 
 /// Serves HTTP on a connection until it ends or becomes a session.
-pub async fn serve(stream: Stream, client: SocketAddr, front: Arc<Front>) -> Option<Handover> {
+pub async fn serve(stream: Stream, client: ClientAddress, front: Arc<Front>) -> Option<Handover> {
     let guard = Guard::new(stream, front.header_timeout, front.write_timeout);
     let joining = Arc::new(Mutex::new(None));
     let answerer = Answerer {
@@ -66,7 +65,7 @@ pub async fn serve(stream: Stream, client: SocketAddr, front: Arc<Front>) -> Opt
 }
 
 /// Answers 503 to a connection that is one too many, without reading what it wants.
-pub async fn turn_away(mut stream: Stream, client: SocketAddr) {
+pub async fn turn_away(mut stream: Stream, client: ClientAddress) {
     let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "too many connections");
     refuse(&mut stream, client, status, reason, "--max-connections").await;
     farewell(stream, Farewell::Polite, FAREWELL).await;
@@ -75,7 +74,7 @@ pub async fn turn_away(mut stream: Stream, client: SocketAddr) {
 /// Logs and writes a refusal that hyper does not write.
 async fn refuse(
     stream: &mut Stream,
-    client: SocketAddr,
+    client: ClientAddress,
     status: StatusCode,
     reason: &str,
     remedy: &str,

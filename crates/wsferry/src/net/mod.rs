@@ -1,18 +1,24 @@
 //! Sockets: what the floors above need of the system, with the platform's differences kept in here.
 
+mod client;
 mod farewell;
 mod listen;
 mod socket;
 mod splice;
 mod stream;
 mod system;
+#[cfg(unix)]
+mod unix;
 
 /// As many pipes may be open for moving bytes between sockets; each has two descriptors.
 pub const PIPES: usize = 128;
 
+pub use client::ClientAddress;
 pub use farewell::{Farewell, farewell};
-pub use listen::{bind, resolve_listen};
+pub use listen::{Listener, bind, resolve_listen};
 pub use socket::Socket;
 pub use splice::Pipe;
 pub use stream::Stream;
 pub use system::{descriptor_limit, machine_names};
+#[cfg(unix)]
+pub use unix::{Inherited, activated, inherited, listen_unix};

@@ -1,19 +1,19 @@
 //! The gateway: bind, accept, hand over, drain.
 
 mod accept;
+mod activity;
+mod listeners;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wsferry_proto::HostName;
 
 use crate::address::Address;
 use crate::auth::{self, Policy};
@@ -23,6 +23,9 @@ use crate::net;
 use crate::observe;
 use crate::session::{self, Drain};
 use crate::target::Dialer;
+use activity::Activity;
+pub use listeners::Listen;
+use listeners::Listeners;
 
 /// Descriptors that are kept for listeners, files, the runtime, answers to those turned away, and
 /// the pipes of sessions that move much.
@@ -33,10 +36,8 @@ const TURNED_AWAY: usize = 64;
 /// Everything a gateway needs to know. It is valid: nothing in it is checked again.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The host to listen on; empty: all addresses.
-    pub listen_host: String,
-    /// The port to listen on; 0: a free one.
-    pub listen_port: u16,
+    /// Where to listen.
+    pub listen: Listen,
     /// Where sessions lead.
     pub target: Address,
     /// What is served beside WebSocket.
@@ -57,12 +58,16 @@ pub struct Config {
     pub max_handshakes: usize,
     /// Stop after one session.
     pub run_once: bool,
+    /// Stop after this time.
+    pub timeout: Option<Duration>,
+    /// Stop when there has been no session for this time.
+    pub idle_timeout: Option<Duration>,
 }
 
 /// A gateway that is bound, and accepts when it runs.
 #[derive(Debug)]
 pub struct Gateway {
-    listeners: Vec<TcpListener>,
+    listeners: Listeners,
     shared: Arc<Shared>,
 }
 
@@ -73,13 +78,15 @@ struct Shared {
     session: Arc<session::Settings>,
     drain: Arc<Drain>,
     drain_timeout: Duration,
+    timeout: Option<Duration>,
+    idle_timeout: Option<Duration>,
     /// Every task that must not escape the drain.
     tasks: TaskTracker,
     connections: Arc<Semaphore>,
     handshakes: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
     next_session: AtomicU64,
-    sessions: AtomicUsize,
+    activity: Activity,
 }
 
 impl Gateway {
@@ -90,15 +97,10 @@ impl Gateway {
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let web = config.web.map(open_files).transpose()?;
         resolve_target(&config.target).await?;
-        let addresses = net::resolve_listen(&config.listen_host, config.listen_port).await?;
-        let listeners = net::bind(&addresses)?;
-
-        let on_loopback = addresses.iter().all(|address| address.ip().is_loopback());
-        let mut names = net::machine_names();
-        names.extend(config.listen_host.parse::<HostName>().ok());
+        let listeners = Listeners::open(&config.listen).await?;
         let drain = Arc::new(Drain::default());
         let front = Front {
-            policy: Policy::new(config.auth, None, on_loopback, names),
+            policy: Policy::new(config.auth, None, listeners.reach(), config.listen.names()),
             web,
             web_auth: false,
             route: Route::Fixed(config.target),
@@ -118,19 +120,21 @@ impl Gateway {
             session: Arc::new(config.session),
             drain,
             drain_timeout: config.drain_timeout,
+            timeout: config.timeout,
+            idle_timeout: config.idle_timeout,
             tasks: TaskTracker::new(),
             connections: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
             handshakes: Arc::new(Semaphore::new(config.max_handshakes.min(Semaphore::MAX_PERMITS))),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
             next_session: AtomicU64::new(1),
-            sessions: AtomicUsize::new(0),
+            activity: Activity::new(),
         };
         Ok(Self { listeners, shared: Arc::new(shared) })
     }
 
-    /// Where it listens.
+    /// Where it listens for TCP.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+        self.listeners.addresses()
     }
 
     /// The files that are served.
@@ -148,18 +152,45 @@ impl Gateway {
     pub async fn run(self) {
         let Self { listeners, shared } = self;
         let mut accepting = tokio::task::JoinSet::new();
+        let Listeners { listeners, connection } = listeners;
         for listener in listeners {
             accepting.spawn(accept::run(listener, Arc::clone(&shared)));
         }
-        shared.front.stop.cancelled().await;
+        if let Some((stream, client)) = connection {
+            accept::only(&shared, stream, client);
+        }
+        shared.until_stopped().await;
         while accepting.join_next().await.is_some() {} // the listeners are closed now
-        let sessions = shared.sessions.load(Ordering::Relaxed);
+        let sessions = shared.activity.sessions();
         observe::draining(sessions);
         shared.drain.begin(sessions, shared.drain_timeout / 2);
         shared.tasks.close();
         if timeout(shared.drain_timeout, shared.tasks.wait()).await.is_err() {
-            observe::drain_timed_out(shared.sessions.load(Ordering::Relaxed));
+            observe::drain_timed_out(shared.activity.sessions());
         }
+    }
+}
+
+impl Shared {
+    /// Waits for the first of what stops a gateway.
+    async fn until_stopped(&self) {
+        let after = async |limit: Option<Duration>| match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        };
+        let idle = async {
+            match self.idle_timeout {
+                Some(limit) => self.activity.idle_for(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        let stop = &self.front.stop;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = after(self.timeout) => observe::timed_out("timeout"),
+            () = idle => observe::timed_out("idle_timeout"),
+        }
+        stop.cancel();
     }
 }
 

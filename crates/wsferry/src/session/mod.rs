@@ -3,7 +3,6 @@
 
 mod echo;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use wsferry_proto::CloseReason;
 use crate::address::Address;
 use crate::auth::Admitted;
 use crate::error::DialError;
-use crate::net::{Farewell, Stream, farewell};
+use crate::net::{ClientAddress, Farewell, Stream, farewell};
 use crate::observe;
 use crate::outcome::{Cause, Outcome};
 pub use crate::relay::Drain;
@@ -53,7 +52,7 @@ pub struct Session {
     /// Its number in the log.
     pub id: u64,
     /// Where the client comes from.
-    pub peer: SocketAddr,
+    pub address: ClientAddress,
     /// The client.
     pub client: Stream,
     /// What the client sent behind its handshake.
@@ -72,10 +71,10 @@ impl Session {
         dialer: Arc<Dialer>,
         drain: Arc<Drain>,
     ) {
-        let Self { id, peer, client, early, joining } = *self;
+        let Self { id, address, client, early, joining } = *self;
         let Joining { admitted: _, target, tap, dialed, once: _once } = joining;
         let started = Instant::now();
-        observe::session_started(id, peer, &target);
+        observe::session_started(id, address, &target);
         let ended = if target == Address::Echo {
             Box::pin(echo::run(client, early, &settings.relay, drain.token())).await
         } else {
@@ -96,7 +95,7 @@ impl Session {
             to_client: ended.to_client,
             duration: started.elapsed(),
         };
-        observe::session_ended(id, peer, &target, &outcome);
+        observe::session_ended(id, address, &target, &outcome);
         Box::pin(leave(ended.client, ended.target, settings.relay.close_timeout)).await;
     }
 }
