@@ -5,6 +5,7 @@ mod listen;
 mod splice;
 mod stream;
 mod system;
+pub mod tls;
 
 /// As many pipes may be open for moving bytes between sockets; each has two descriptors.
 pub const PIPES: usize = 128;
