@@ -9,6 +9,7 @@ mod stream;
 mod system;
 #[cfg(unix)]
 mod unix;
+pub mod tls;
 
 /// As many pipes may be open for moving bytes between sockets; each has two descriptors.
 pub const PIPES: usize = 128;
