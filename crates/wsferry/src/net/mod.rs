@@ -1,6 +1,7 @@
 //! Sockets: what the floors above need of the system, with the platform's differences kept in here.
 
 mod farewell;
+mod group;
 mod listen;
 mod splice;
 mod stream;
@@ -10,6 +11,7 @@ mod system;
 pub const PIPES: usize = 128;
 
 pub use farewell::{Farewell, farewell};
+pub use group::Group;
 pub use listen::{bind, resolve_listen};
 pub use splice::Pipe;
 pub use stream::Stream;

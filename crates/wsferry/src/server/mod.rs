@@ -1,6 +1,7 @@
 //! The gateway: bind, accept, hand over, drain.
 
 mod accept;
+pub mod wrapped;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
