@@ -321,6 +321,7 @@ mod tests {
         assert!(error.contains("blank or a colon"), "{error}");
     }
 
+    #[cfg(unix)]
     #[test]
     fn the_exit_code_tells_how_it_ended() {
         let status = |raw| std::os::unix::process::ExitStatusExt::from_raw(raw);
