@@ -179,7 +179,7 @@ pub fn port_behind(line: &str, prefix: &str) -> u16 {
 }
 
 /// Sends a signal to processes, through the shell: the system call would need unsafe code.
-pub(crate) async fn send_signal(signal: Signal, processes: &[u32]) {
+pub async fn send_signal(signal: Signal, processes: &[u32]) {
     let mut command = Command::from(signal_command(signal, processes));
     let status = command.status().await.expect("there is a shell");
     assert!(status.success(), "{signal:?} was not delivered to {processes:?}");

@@ -1,7 +1,7 @@
 //! Where a session leads.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -73,6 +73,12 @@ impl fmt::Display for Address {
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "{UNIX}{}", path.display().to_string().escape_debug()),
         }
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp { host: HostName::Address(address.ip()), port: address.port() }
     }
 }
 

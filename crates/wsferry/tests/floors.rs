@@ -37,7 +37,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("hyper", &["front"]),
     ("tower_http", &["front"]),
     ("socket2", &["net"]),
-    ("rustix", &["net"]),
+    ("rustix", &["cli", "net"]),
     ("rustls", &["net"]),
     ("tokio_rustls", &["net"]),
     ("x509_parser", &["net"]),

@@ -11,6 +11,7 @@ use http::StatusCode;
 use wsferry_proto::{HostName, Origin};
 
 use crate::address::Address;
+use crate::error::StartError;
 use crate::request::Request;
 
 /// What the rules allow beyond what is always allowed.
@@ -201,5 +202,19 @@ impl Policy {
             remedy,
             challenge: None,
         })
+    }
+}
+
+/// Which plug-in, and what it goes by.
+#[derive(Clone, Debug)]
+pub enum PluginSettings {}
+
+impl PluginSettings {
+    /// Makes it ready.
+    ///
+    /// # Errors
+    /// What it names cannot be used.
+    pub fn open(self) -> Result<Box<dyn Auth>, StartError> {
+        match self {}
     }
 }

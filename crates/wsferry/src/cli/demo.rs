@@ -24,7 +24,7 @@ const TARGET_PORT: u16 = 5000;
 
 /// Starts everything, says so, and runs until a signal comes.
 pub(super) async fn run(demo: &Demo) -> Result<()> {
-    log::init(&Log { verbose: demo.verbose, file: None })?;
+    log::init(&Log { verbose: demo.verbose, ..Log::default() })?;
     let (server, server_note) = bind_server(demo.target_port).await?;
     let server_address = server.local_addr().context("the echo server has no address")?;
     let (gateway, gateway_note) = bind_gateway(demo.port, server_address).await?;
@@ -38,7 +38,7 @@ pub(super) async fn run(demo: &Demo) -> Result<()> {
     eprint!("{text}");
     let stop = gateway.stop_token();
     tokio::spawn(async move { stop.run_until_cancelled(serve(server)).await });
-    gateway.run().await;
+    gateway.run().await?;
     Ok(())
 }
 

@@ -14,12 +14,13 @@ use super::Front;
 use super::answer::{Answerer, Caller};
 use super::guard::Guard;
 use super::response;
+use super::secure::{Secured, secure};
 use crate::net::{ClientAddress, Farewell, Stream, farewell};
 use crate::observe;
 use crate::session::Joining;
 
 /// How long a client that was refused may take to take its answer, and to end its connection.
-const FAREWELL: Duration = Duration::from_secs(2);
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A connection whose handshake is done: what a session is made of.
 #[derive(Debug)]
@@ -34,11 +35,13 @@ pub struct Handover {
 
 /// Serves HTTP on a connection until it ends or becomes a session.
 pub async fn serve(stream: Stream, client: ClientAddress, front: Arc<Front>) -> Option<Handover> {
+    // Boxed: a handshake is over soon, and needs much room.
+    let Secured { stream, common_names } = Box::pin(secure(stream, client, &front)).await?;
     let guard = Guard::new(stream, front.header_timeout, front.write_timeout);
     let joining = Arc::new(Mutex::new(None));
     let answerer = Answerer {
         front: Arc::clone(&front),
-        client: Arc::new(Caller { address: client, common_names: Vec::new() }),
+        client: Arc::new(Caller { address: client, common_names }),
         in_flight: guard.in_flight(),
         joining: Arc::clone(&joining),
     };
@@ -72,7 +75,7 @@ pub async fn turn_away(mut stream: Stream, client: ClientAddress) {
 }
 
 /// Logs and writes a refusal that hyper does not write.
-async fn refuse(
+pub(super) async fn refuse(
     stream: &mut Stream,
     client: ClientAddress,
     status: StatusCode,

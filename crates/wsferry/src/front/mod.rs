@@ -9,6 +9,7 @@ mod connection;
 mod guard;
 mod response;
 mod route;
+mod secure;
 mod web;
 
 pub use connection::{Handover, serve, turn_away};
@@ -22,6 +23,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Policy;
+use crate::net::tls::Acceptor;
 use crate::target::Dialer;
 
 /// When the target is dialled.
@@ -40,6 +42,10 @@ pub struct Front {
     pub policy: Policy,
     /// The files that are served.
     pub web: Option<Web>,
+    /// TLS on the same listeners.
+    pub tls: Option<Acceptor>,
+    /// Whether plain connections are refused.
+    pub tls_only: bool,
     /// Whether files are for those only that the authentication plug-in lets in.
     pub web_auth: bool,
     /// Where sessions lead.

@@ -2,14 +2,15 @@
 
 mod client;
 mod farewell;
+mod group;
 mod listen;
 mod socket;
 mod splice;
 mod stream;
 mod system;
+pub mod tls;
 #[cfg(unix)]
 mod unix;
-pub mod tls;
 
 /// As many pipes may be open for moving bytes between sockets; each has two descriptors.
 pub const PIPES: usize = 128;
@@ -18,6 +19,7 @@ pub use client::ClientAddress;
 pub use farewell::{Farewell, farewell};
 pub use listen::{Listener, bind, resolve_listen};
 pub use socket::Socket;
+pub use group::Group;
 pub use splice::Pipe;
 pub use stream::Stream;
 pub use system::{descriptor_limit, machine_names};

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 #[cfg(target_os = "linux")]
 use tokio::io::Interest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -80,10 +80,10 @@ impl Stream {
         }
     }
 
-    /// The certificate that the other side proved to have, in DER.
-    pub fn certificate(&self) -> Option<&[u8]> {
+    /// The certificate that the other side proved to have.
+    pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
         let Self::Tls(stream) = self else { return None };
-        Some(stream.get_ref().1.peer_certificates()?.first()?)
+        stream.get_ref().1.peer_certificates()?.first()
     }
 
     /// The socket, if the bytes go into it as they are.

@@ -3,9 +3,10 @@
 //! What a client sent is escaped, so that no client can forge a line.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use http::StatusCode;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::net::ClientAddress;
 use crate::outcome::Outcome;
@@ -59,6 +60,27 @@ pub fn token_source_failed(client: ClientAddress, why: &str) {
     warn!(%client, why = %why.escape_debug(), "the token source cannot be asked");
 }
 
+/// A directory was asked for that has no index.html: said once.
+pub fn not_listed() {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    SAID.call_once(|| info!("directories are not listed; to list them: --web-listing"));
+}
+
+/// A client's TLS handshake was no good.
+pub fn tls_failed(client: ClientAddress, why: &dyn Display) {
+    info!(%client, why = %why.to_string().escape_debug(), "no TLS connection");
+}
+
+/// The certificate's files have changed, and are good.
+pub fn certificate_replaced() {
+    info!("new connections get the new certificate");
+}
+
+/// The certificate's files have changed, and are not good.
+pub fn certificate_kept(error: &dyn Display) {
+    warn!(%error, "new connections still get the old certificate");
+}
+
 /// A request for a file was answered.
 pub fn served(client: ClientAddress, status: StatusCode, path: &str) {
     debug!(%client, status = status.as_u16(), path = %path.escape_debug(), "served");
@@ -82,4 +104,24 @@ pub fn draining(sessions: usize) {
 /// The drain took too long.
 pub fn drain_timed_out(left: usize) {
     warn!(left, "drain_timeout is over: what is left is cut off");
+}
+
+/// The wrapped program runs.
+pub fn program_started(process: Option<u32>) {
+    info!(process, "program started");
+}
+
+/// The wrapped program has ended by itself. `next` says what follows.
+pub fn program_ended(status: &dyn Display, next: &str) {
+    warn!(%status, "program ended; {next}");
+}
+
+/// The wrapped program cannot be started again, or not be waited for.
+pub fn program_lost(error: &dyn Display) {
+    error!(%error, "program lost; stopping");
+}
+
+/// The wrapped program, or what it started, did not end when it was asked to.
+pub fn program_killed(grace: Duration) {
+    warn!(?grace, "program did not end in time after SIGTERM: it is killed");
 }

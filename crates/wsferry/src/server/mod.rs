@@ -3,6 +3,7 @@
 mod accept;
 mod activity;
 mod listeners;
+pub mod wrapped;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,14 +19,17 @@ use tokio_util::task::TaskTracker;
 use crate::address::Address;
 use crate::auth::{self, Policy};
 use crate::error::StartError;
-use crate::front::{Dial, Files, Front, Route, Web};
+use crate::front::{Dial, Files, Front, Route, TokenPlace, Web};
+use crate::net::tls::{Acceptor, Connector, ConnectorSettings, ServerSettings};
 use crate::net;
 use crate::observe;
 use crate::session::{self, Drain};
 use crate::target::Dialer;
+use crate::token;
 use activity::Activity;
 pub use listeners::Listen;
 use listeners::Listeners;
+use wrapped::{Ended, Prepared};
 
 /// Descriptors that are kept for listeners, files, the runtime, answers to those turned away, and
 /// the pipes of sessions that move much.
@@ -38,12 +42,26 @@ const TURNED_AWAY: usize = 64;
 pub struct Config {
     /// Where to listen.
     pub listen: Listen,
+    /// TLS on the same listeners; `None`: plain connections only.
+    pub tls: Option<ServerSettings>,
+    /// Whether plain connections are refused.
+    pub tls_only: bool,
     /// Where sessions lead.
-    pub target: Address,
+    pub route: RouteSettings,
+    /// TLS towards targets; `None`: plain connections.
+    pub target_tls: Option<ConnectorSettings>,
     /// What is served beside WebSocket.
     pub web: Option<Files>,
     /// Who may connect.
     pub auth: auth::Settings,
+    /// Who else decides about that.
+    pub auth_plugin: Option<auth::PluginSettings>,
+    /// Whether files are for those only that the plug-in lets in.
+    pub web_auth: bool,
+    /// Where sessions are recorded: each in this file with its number behind the name.
+    pub record: Option<PathBuf>,
+    /// Whether a mark is printed for each piece of data.
+    pub traffic: bool,
     /// How sessions run.
     pub session: session::Settings,
     /// When the target is dialled.
@@ -64,10 +82,29 @@ pub struct Config {
     pub idle_timeout: Option<Duration>,
 }
 
+/// Where sessions lead.
+#[derive(Clone, Debug)]
+pub enum RouteSettings {
+    /// Always to the same target.
+    Fixed(Address),
+    /// To the target of the client's token.
+    Token {
+        /// Who knows the tokens.
+        source: token::Settings,
+        /// Where the token stands in a request.
+        place: TokenPlace,
+    },
+    /// To the one of these that the client names.
+    Listed(Vec<Address>),
+    /// To a program that is started with the gateway.
+    Wrapped(wrapped::Settings),
+}
+
 /// A gateway that is bound, and accepts when it runs.
 #[derive(Debug)]
 pub struct Gateway {
     listeners: Listeners,
+    program: Option<Prepared>,
     shared: Arc<Shared>,
 }
 
@@ -96,15 +133,21 @@ impl Gateway {
     /// One sentence that says what is wrong and what to do.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let web = config.web.map(open_files).transpose()?;
-        resolve_target(&config.target).await?;
+        let (route, program) = open_route(config.route).await?;
+        let tls = config.tls.map(Acceptor::open).transpose().map_err(StartError::setting)?;
+        let target_tls = config.target_tls.as_ref().map(Connector::open).transpose();
+        let target_tls = target_tls.map_err(StartError::setting)?;
+        let plugin = config.auth_plugin.map(auth::PluginSettings::open).transpose()?;
         let listeners = Listeners::open(&config.listen).await?;
         let drain = Arc::new(Drain::default());
         let front = Front {
-            policy: Policy::new(config.auth, None, listeners.reach(), config.listen.names()),
+            policy: Policy::new(config.auth, plugin, listeners.reach(), config.listen.names()),
             web,
-            web_auth: false,
-            route: Route::Fixed(config.target),
-            dialer: Arc::new(Dialer::default()),
+            web_auth: config.web_auth,
+            tls,
+            tls_only: config.tls_only,
+            route,
+            dialer: Arc::new(Dialer::new(target_tls)),
             dial: config.dial,
             connect_timeout: config.session.connect_timeout,
             header_timeout: config.header_timeout,
@@ -129,7 +172,7 @@ impl Gateway {
             next_session: AtomicU64::new(1),
             activity: Activity::new(),
         };
-        Ok(Self { listeners, shared: Arc::new(shared) })
+        Ok(Self { listeners, program, shared: Arc::new(shared) })
     }
 
     /// Where it listens for TCP.
@@ -148,9 +191,27 @@ impl Gateway {
     }
 
     /// Accepts until it is stopped, then drains: clients get Close 1001, targets FIN. Returns at the
-    /// latest after `drain_timeout`; the sessions that are left then end with the runtime.
-    pub async fn run(self) {
-        let Self { listeners, shared } = self;
+    /// latest after `drain_timeout`; the sessions that are left then end with the runtime. A wrapped
+    /// program runs meanwhile.
+    ///
+    /// # Errors
+    /// The wrapped program cannot be started.
+    pub async fn run(self) -> Result<Ended, StartError> {
+        let Self { listeners, program, shared } = self;
+        let Some(program) = program else {
+            serve(listeners, shared).await;
+            return Ok(Ended::Stopped);
+        };
+        let mut program = program.start().await?;
+        let stop = shared.front.stop.clone();
+        let (ended, ()) = tokio::join!(program.supervise(&stop), serve(listeners, shared));
+        program.end().await;
+        Ok(ended)
+    }
+}
+
+/// Accepts until the gateway is stopped, then drains it.
+async fn serve(listeners: Listeners, shared: Arc<Shared>) {
         let mut accepting = tokio::task::JoinSet::new();
         let Listeners { listeners, connection } = listeners;
         for listener in listeners {
@@ -169,7 +230,6 @@ impl Gateway {
             observe::drain_timed_out(shared.activity.sessions());
         }
     }
-}
 
 impl Shared {
     /// Waits for the first of what stops a gateway.
@@ -194,9 +254,27 @@ impl Shared {
     }
 }
 
+/// Makes ready what decides where sessions lead, and the program that is one end of them.
+async fn open_route(settings: RouteSettings) -> Result<(Route, Option<Prepared>), StartError> {
+    Ok(match settings {
+        RouteSettings::Fixed(target) => {
+            resolve_target(&target).await?;
+            (Route::Fixed(target), None)
+        }
+        RouteSettings::Token { source, place } => {
+            (Route::Token { source: source.open()?, place }, None)
+        }
+        RouteSettings::Listed(targets) => (Route::Listed(targets), None),
+        RouteSettings::Wrapped(settings) => {
+            let program = Prepared::new(settings)?;
+            (Route::Fixed(program.target().into()), Some(program))
+        }
+    })
+}
+
 fn open_files(files: Files) -> Result<Web, StartError> {
     let path = match &files {
-        Files::Directory(path) => path.clone(),
+        Files::Directory(path) | Files::Listed(path) => path.clone(),
         Files::Page(_) => PathBuf::new(),
     };
     Web::new(files).map_err(|source| StartError::WebRoot { path, source })

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::address::Address;
 use crate::error::{DialError, words};
+use crate::net::tls::Connector;
 use crate::net::{Socket, Stream};
 
 /// RFC 8305 §5, "Connection Attempt Delay".
@@ -29,6 +30,7 @@ const MAX_KNOWN: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Dialer {
     known: Mutex<HashMap<Name, Known>>,
+    tls: Option<Connector>,
 }
 
 /// A host name and a port.
@@ -42,13 +44,29 @@ struct Known {
 }
 
 impl Dialer {
+    /// One that speaks TLS with TCP targets, if it is given what for.
+    pub fn new(tls: Option<Connector>) -> Self {
+        Self { known: Mutex::default(), tls }
+    }
+
     /// Connects to a target; `limit` is for the name and all its addresses together.
     ///
     /// # Errors
     /// Which of the two, name or connection, failed, or that the time was over.
     pub async fn dial(&self, target: &Address, limit: Duration) -> Result<Stream, DialError> {
-        let dialed = timeout(limit, self.connect(target)).await;
-        dialed.unwrap_or(Err(DialError::TimedOut))
+        let dialed = timeout(limit, async {
+            let stream = self.connect(target).await?;
+            self.secure(stream, target).await
+        });
+        dialed.await.unwrap_or(Err(DialError::TimedOut))
+    }
+
+    async fn secure(&self, stream: Stream, target: &Address) -> Result<Stream, DialError> {
+        let (Some(tls), Address::Tcp { host, .. }) = (&self.tls, target) else { return Ok(stream) };
+        let no_tls = |error: String| DialError::Tls(error);
+        let name = Connector::server_name(host).map_err(|error| no_tls(error.to_string()))?;
+        let secured = stream.connect_tls(tls.config(), name).await;
+        secured.map_err(|error| no_tls(words(&error)))
     }
 
     async fn connect(&self, target: &Address) -> Result<Stream, DialError> {

@@ -6,10 +6,12 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::address::Address;
+use crate::error::StartError;
 
 /// The most bytes a token may have; a longer one is on no list. Signed tokens are the longest.
 pub const MAX_LENGTH: usize = 8 * 1024;
@@ -58,4 +60,18 @@ pub type LookUp<'a> = Pin<Box<dyn Future<Output = Result<Address, LookUpError>> 
 pub trait TokenSource: fmt::Debug + Send + Sync {
     /// The target of a token.
     fn look_up<'a>(&'a self, token: &'a Token) -> LookUp<'a>;
+}
+
+/// Which source, and where it knows its tokens from.
+#[derive(Clone, Debug)]
+pub enum Settings {}
+
+impl Settings {
+    /// Makes it ready.
+    ///
+    /// # Errors
+    /// What it names cannot be used.
+    pub fn open(self) -> Result<Arc<dyn TokenSource>, StartError> {
+        match self {}
+    }
 }

@@ -19,3 +19,5 @@ mod isolation;
 mod memory;
 mod stopping;
 mod support;
+#[cfg(target_os = "linux")]
+mod wrapped;

@@ -36,7 +36,11 @@ pub struct Running {
 
 impl Running {
     pub async fn start(config: Config) -> Self {
-        let gateway = Gateway::bind(config).await.unwrap();
+        Self::of(Gateway::bind(config).await.unwrap())
+    }
+
+    /// One that was bound by the test.
+    pub fn of(gateway: Gateway) -> Self {
         let address = gateway.addresses()[0];
         let stop = gateway.stop_token();
         Self { address, stop, ended: tokio::spawn(gateway.run()) }

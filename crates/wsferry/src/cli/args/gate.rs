@@ -114,7 +114,7 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "FILE", help_heading = TLS)]
     pub(super) key: Option<PathBuf>,
     /// Password of the private key
-    #[arg(long, value_name = "PASSWORD", help_heading = TLS, hide_env_values = true)]
+    #[arg(long, value_name = "PASSWORD", help_heading = TLS)]
     pub(super) key_password: Option<Password>,
     /// Refuse connections without TLS
     #[arg(long, help_heading = TLS)]

@@ -1,15 +1,19 @@
 //! What a person types. [`Typed`] is what clap reads, [`Command`] what the program uses.
 
-use std::path::PathBuf;
-use std::time::Duration;
+mod gate;
+mod valid;
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use clap::builder::styling::Styles;
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use wsferry::address::Address;
-use wsferry::auth::{AllowHost, AllowOrigin};
-use wsferry::config::{self, Config, ListenAddress, default, keep_alive, seconds};
-use wsferry::front::{Dial, Files};
-use wsferry_proto::Kind;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use wsferry::config::Config;
+
+use super::syslog::Syslog;
+use gate::TypedGate;
+use valid::Called;
 
 /// What to do.
 pub(crate) enum Command {
@@ -23,6 +27,7 @@ pub(crate) enum Command {
 pub(crate) struct Gate {
     pub(super) config: Config,
     pub(super) log: Log,
+    pub(super) process: Process,
 }
 
 /// Where log lines go, and how many there are.
@@ -30,6 +35,18 @@ pub(crate) struct Gate {
 pub(crate) struct Log {
     pub(super) verbose: bool,
     pub(super) file: Option<PathBuf>,
+    pub(super) syslog: Option<Syslog>,
+    /// What is to be said about the options at the start.
+    pub(super) notes: Vec<String>,
+}
+
+/// How the process runs.
+#[derive(Debug, Default)]
+pub(crate) struct Process {
+    /// In the background.
+    pub(super) daemon: bool,
+    /// Where its number is written.
+    pub(super) pid_file: Option<PathBuf>,
 }
 
 #[derive(Parser)]
@@ -40,8 +57,12 @@ pub(crate) struct Log {
     after_help = "Examples:\n  \
         wsferry 27016 localhost:5000 --web ./public   a page and its TCP server\n  \
         wsferry 127.0.0.1:6080 vnc-host:5900          only for this machine\n  \
-        wsferry demo                                  see it work",
-    override_usage = "wsferry [OPTIONS] [HOST:]PORT TARGET:PORT\n       wsferry demo [OPTIONS]",
+        wsferry 6080 --token-plugin TokenFile --token-source vnc.tokens\n  \
+        wsferry demo                                  see it work\n\n\
+        Called as websockify, or as wsferry websockify, it takes websockify's place.",
+    override_usage = "wsferry [OPTIONS] [HOST:]PORT TARGET:PORT\n       \
+                      wsferry [OPTIONS] [HOST:]PORT -- PROGRAM [ARGUMENTS]\n       \
+                      wsferry demo [OPTIONS]",
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,
@@ -52,7 +73,26 @@ struct Typed {
     #[command(subcommand)]
     subcommand: Option<Other>,
     #[command(flatten)]
-    gate: Option<TypedGate>,
+    gate: TypedGate,
+}
+
+/// The same in websockify's place: every word is an option or an address.
+#[derive(Parser)]
+#[command(
+    name = "websockify",
+    version,
+    about = "wsferry in the place of websockify",
+    override_usage = "websockify [options] [source_addr:]source_port [target_addr:target_port]\n       \
+                      websockify [options] --token-plugin=CLASS [source_addr:]source_port\n       \
+                      websockify [options] --unix-target=FILE [source_addr:]source_port\n       \
+                      websockify [options] [source_addr:]source_port -- PROGRAM [ARGUMENTS]",
+    infer_long_args = true,
+    styles = Styles::plain(),
+    max_term_width = 100
+)]
+struct TypedWebsockify {
+    #[command(flatten)]
+    gate: TypedGate,
 }
 
 #[derive(Subcommand)]
@@ -75,178 +115,66 @@ pub(crate) struct Demo {
     pub(super) verbose: bool,
 }
 
-#[derive(Args)]
-struct TypedGate {
-    /// Where to listen; without a host on all addresses, IPv4 and IPv6
-    #[arg(value_name = "[HOST:]PORT")]
-    listen: ListenAddress,
-    /// The TCP server to reach, or echo: for a built-in echo
-    #[arg(value_name = "TARGET:PORT")]
-    target: Address,
-
-    /// Serve the files of this directory on the same port
-    #[arg(long, value_name = "DIR")]
-    web: Option<PathBuf>,
-    /// Exit after one WebSocket session
-    #[arg(long)]
-    run_once: bool,
-    /// Seconds of a client's silence before it is pinged; 0: never
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = default::HEARTBEAT)]
-    heartbeat: Duration,
-    /// What the target's bytes are sent as; text must be UTF-8
-    #[arg(long, value_enum, value_name = "TYPE", default_value = "binary")]
-    send: Send,
-    /// Refuse text messages of clients (close code 1003)
-    #[arg(long)]
-    refuse_text: bool,
-    /// Copy all bytes through the program, also where the system could move them by itself
-    #[arg(long)]
-    no_splice: bool,
-    /// When to connect to the target: after the handshake, a failure is close code 1011; before it,
-    /// HTTP status 502 or 504
-    #[arg(long, value_enum, value_name = "WHEN", default_value = "after-accept")]
-    dial: TypedDial,
-
-    #[arg(help = "Let pages of this origin connect, such as https://example.com; * for all. Repeatable", long, value_name = "ORIGIN", value_parser = config::allow_origin, help_heading = ACCESS)]
-    allow_origin: Vec<AllowOrigin>,
-    /// Be reachable under this host name; * for any. Repeatable
-    #[arg(long, value_name = "HOST", value_parser = config::allow_host, help_heading = ACCESS)]
-    allow_host: Vec<AllowHost>,
-    /// Refuse clients without an Origin, which no browser is
-    #[arg(long, help_heading = ACCESS)]
-    require_origin: bool,
-
-    /// Log requests for files too
-    #[arg(short, long, help_heading = LOG)]
-    verbose: bool,
-    /// Append log lines to this file instead of standard error
-    #[arg(long, value_name = "FILE", help_heading = LOG)]
-    log_file: Option<PathBuf>,
-
-    /// Seconds for the target's name and connection
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = default::CONNECT_TIMEOUT,
-          help_heading = LIMITS)]
-    connect_timeout: Duration,
-    /// Seconds for a request head
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = default::HEADER_TIMEOUT,
-          help_heading = LIMITS)]
-    header_timeout: Duration,
-    /// Seconds for the answer to a Close
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = default::CLOSE_TIMEOUT,
-          help_heading = LIMITS)]
-    close_timeout: Duration,
-    /// Seconds that the target may still send after its client closed
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = default::LINGER,
-          help_heading = LIMITS)]
-    linger: Duration,
-    /// Seconds that a side may take no byte at all; 0: for ever
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = default::WRITE_TIMEOUT,
-          help_heading = LIMITS)]
-    write_timeout: Duration,
-    /// Seconds for open sessions when stopping
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = default::DRAIN_TIMEOUT,
-          help_heading = LIMITS)]
-    drain_timeout: Duration,
-    /// The most connections at once [default: what the limit of open files allows]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = LIMITS)]
-    max_connections: Option<usize>,
-    /// The most connections at once that are not sessions yet
-    #[arg(long, value_name = "N", value_parser = at_least_one,
-          default_value = default::MAX_HANDSHAKES, help_heading = LIMITS)]
-    max_handshakes: usize,
-}
-
-const ACCESS: &str = "Who may connect (pages of the same host always may)";
-const LOG: &str = "Log";
-const LIMITS: &str = "Limits";
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Send {
-    Binary,
-    Text,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum TypedDial {
-    AfterAccept,
-    BeforeAccept,
-}
-
 /// Reads the command line. Help, version and wrong usage end the process here (status 0, 0, 2).
 pub(crate) fn parse() -> Command {
-    let typed = Typed::try_parse().unwrap_or_else(|error| plain_words(error).exit());
-    match (typed.subcommand, typed.gate) {
-        (Some(Other::Demo(demo)), _) => Command::Demo(demo),
-        (None, Some(gate)) => Command::Gate(Box::new(gate.valid())),
-        (None, None) => {
-            let mut command = <Typed as clap::CommandFactory>::command();
-            let missing = clap::error::ErrorKind::MissingRequiredArgument;
-            command
-                .error(
-                    missing,
-                    "give a port to listen on and a target, such as: wsferry 27016 localhost:5000",
-                )
-                .exit()
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    let called = called(&mut words);
+    match called {
+        Called::Wsferry => {
+            let typed: Typed = read(words);
+            match typed.subcommand {
+                Some(Other::Demo(demo)) => Command::Demo(demo),
+                None => gate::<Typed>(typed.gate, called),
+            }
+        }
+        Called::Websockify => {
+            let typed: TypedWebsockify = read(words);
+            gate::<TypedWebsockify>(typed.gate, called)
         }
     }
 }
 
-/// clap takes a third positional for the name of a subcommand, and says so.
-fn plain_words(error: clap::Error) -> clap::Error {
-    use clap::error::{ContextKind, ContextValue, ErrorKind};
-    let conflict = error.kind() == ErrorKind::ArgumentConflict;
-    match error.get(ContextKind::InvalidSubcommand) {
-        Some(ContextValue::String(word)) if conflict => <Typed as clap::CommandFactory>::command()
-            .error(
-                ErrorKind::UnknownArgument,
-                format!(
-                    "unexpected argument '{word}': give one address to listen on and one target"
-                ),
-            ),
-        _ => error,
+fn gate<T: CommandFactory>(typed: TypedGate, called: Called) -> Command {
+    match typed.valid(called) {
+        Ok(gate) => Command::Gate(Box::new(gate)),
+        Err(misuse) => T::command().error(ErrorKind::ValueValidation, misuse).exit(),
     }
 }
 
-impl TypedGate {
-    fn valid(self) -> Gate {
-        let mut config = config::plain(self.listen, self.target);
-        config.web = self.web.map(Files::Directory);
-        config.run_once = self.run_once;
-        config.auth.allow_origin = self.allow_origin;
-        config.auth.allow_host = self.allow_host;
-        config.auth.require_origin = self.require_origin;
-        config.dial = match self.dial {
-            TypedDial::AfterAccept => Dial::AfterAccept,
-            TypedDial::BeforeAccept => Dial::BeforeAccept,
-        };
-        config.header_timeout = self.header_timeout;
-        config.drain_timeout = self.drain_timeout;
-        config.max_connections = self.max_connections;
-        config.max_handshakes = self.max_handshakes;
-        config.session.connect_timeout = self.connect_timeout;
-        let relay = &mut config.session.relay;
-        relay.keep_alive = keep_alive(self.heartbeat);
-        relay.accept_text = !self.refuse_text;
-        relay.send = match self.send {
-            Send::Binary => Kind::Binary,
-            Send::Text => Kind::Text,
-        };
-        relay.splice = !self.no_splice;
-        relay.close_timeout = self.close_timeout;
-        relay.linger = self.linger;
-        relay.write_timeout = self.write_timeout;
-        Gate { config, log: Log { verbose: self.verbose, file: self.log_file } }
+/// As what the program was called: by its name, or by its first argument, which goes.
+fn called(words: &mut Vec<OsString>) -> Called {
+    let name = words.first().map(Path::new).and_then(Path::file_stem);
+    if name == Some(OsStr::new("websockify")) {
+        return Called::Websockify;
+    }
+    if words.get(1).is_some_and(|word| word == "websockify") {
+        words.remove(1);
+        return Called::Websockify;
+    }
+    Called::Wsferry
+}
+
+fn read<T: CommandFactory + FromArgMatches>(words: Vec<OsString>) -> T {
+    let read = T::command().try_get_matches_from(words);
+    let typed = read.and_then(|mut words| T::from_arg_matches_mut(&mut words));
+    typed.unwrap_or_else(|error| plain_words::<T>(error).exit())
+}
+
+/// clap takes a third positional for the name of a subcommand, and says so.
+fn plain_words<T: CommandFactory>(error: clap::Error) -> clap::Error {
+    use clap::error::{ContextKind, ContextValue};
+    let conflict = error.kind() == ErrorKind::ArgumentConflict;
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) if conflict => T::command().error(
+            ErrorKind::UnknownArgument,
+            format!("unexpected argument '{word}': give one address to listen on and one target"),
+        ),
+        _ => error,
     }
 }
 
 fn port(text: &str) -> Result<u16, String> {
     text.parse().ok().filter(|&port| port != 0).ok_or_else(|| {
         format!("{text:?} is not a port: give a number from 1 to 65535, such as 27016")
-    })
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|&number| number > 0).ok_or_else(|| {
-        format!("{text:?} is not a count: give a whole number from 1 up, such as 1000")
     })
 }

@@ -1,6 +1,7 @@
 //! What was typed → what the program uses. Here the options meet: which need each other, which
 //! exclude each other, and how many addresses are left to be given.
 
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -44,7 +45,8 @@ impl TypedGate {
             None => None,
         };
         config.web_auth = self.web_auth;
-        config.web = self.web.take().map(|root| Files::Directory { root: absolute(root), listed: self.web_listing });
+        let files = if self.web_listing { Files::Listed } else { Files::Directory };
+        config.web = self.web.take().map(absolute).map(files);
         config.run_once = self.run_once;
         config.timeout = limit(self.timeout);
         config.idle_timeout = limit(self.idle_timeout);
@@ -191,11 +193,12 @@ impl TypedGate {
 
     fn wrapped(&mut self, listen: &Listen) -> Result<wrapped::Settings, Misuse> {
         let source_port = match listen {
-            Listen::Tcp { port, .. } if *port != 0 => *port,
-            _ => {
-                return Err("-- PROGRAM needs the port that the program listens on: give it in place of 0".to_owned());
-            }
+            Listen::Tcp { port, .. } => NonZeroU16::new(*port),
+            _ => None,
         };
+        let source_port = source_port.ok_or(
+            "-- PROGRAM needs the port that the program listens on: give it in place of 0",
+        )?;
         let mut words = std::mem::take(&mut self.program).into_iter();
         let program = words.next().unwrap_or_default();
         let mode = match self.wrap_mode {
@@ -203,7 +206,13 @@ impl TypedGate {
             TypedWrapMode::Ignore => WrapMode::Ignore,
             TypedWrapMode::Respawn => WrapMode::Respawn,
         };
-        Ok(wrapped::Settings::new(program, words.collect(), mode, source_port))
+        Ok(wrapped::Settings {
+            program,
+            arguments: words.collect(),
+            mode,
+            source_port,
+            grace: config::WRAP_GRACE,
+        })
     }
 
     /// TLS towards clients. In websockify's place a certificate that is not there means none.
