@@ -1,6 +1,5 @@
 //! What a client says about itself in its handshake.
 
-
 use http::HeaderMap;
 use http::header::ORIGIN;
 use http::request::Parts;

@@ -66,7 +66,8 @@ pub(super) fn detach() -> Result<()> {
 
     use anyhow::Context;
 
-    let nothing = OpenOptions::new().write(true).open("/dev/null").context("there is no /dev/null")?;
+    let nothing =
+        OpenOptions::new().write(true).open("/dev/null").context("there is no /dev/null")?;
     std::env::set_current_dir("/").context("cannot go to the root directory")?;
     let _ = rustix::process::setsid(); // an error: it leads a session already
     println!("{READY}");

@@ -118,8 +118,9 @@ pub fn mode(text: &str) -> Result<u32, ValueError> {
     let digits = text.strip_prefix("0o").unwrap_or(text);
     let is_octal = !digits.is_empty() && digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
     let mode = if is_octal { u32::from_str_radix(digits, 8).ok() } else { None };
-    mode.filter(|&mode| mode <= 0o777)
-        .ok_or_else(|| ValueError::new(text, "the rights of a file: give them in octal, such as 0660"))
+    mode.filter(|&mode| mode <= 0o777).ok_or_else(|| {
+        ValueError::new(text, "the rights of a file: give them in octal, such as 0660")
+    })
 }
 
 /// Reads a duration in seconds.

@@ -19,7 +19,11 @@ pub(super) struct Secured {
 }
 
 /// Makes the connection what it is to be: TLS when its first byte says so. `None`: it has ended.
-pub(super) async fn secure(stream: Stream, client: ClientAddress, front: &Front) -> Option<Secured> {
+pub(super) async fn secure(
+    stream: Stream,
+    client: ClientAddress,
+    front: &Front,
+) -> Option<Secured> {
     if front.tls.is_none() {
         return Some(Secured { stream, common_names: Vec::new() });
     }

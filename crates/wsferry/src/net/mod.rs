@@ -17,9 +17,9 @@ pub const PIPES: usize = 128;
 
 pub use client::ClientAddress;
 pub use farewell::{Farewell, farewell};
+pub use group::Group;
 pub use listen::{Listener, bind, resolve_listen};
 pub use socket::Socket;
-pub use group::Group;
 pub use splice::Pipe;
 pub use stream::Stream;
 pub use system::{descriptor_limit, machine_names};

@@ -49,12 +49,7 @@ struct Place {
 }
 
 /// Gives the connection its places among the connections and the handshakes, or turns it away.
-fn admit(
-    shared: &Arc<Shared>,
-    stream: Stream,
-    client: ClientAddress,
-    last: Option<DropGuard>,
-) {
+fn admit(shared: &Arc<Shared>, stream: Stream, client: ClientAddress, last: Option<DropGuard>) {
     let connection = Arc::clone(&shared.connections).try_acquire_owned();
     let handshake = Arc::clone(&shared.handshakes).try_acquire_owned();
     match (connection, handshake) {

@@ -20,8 +20,8 @@ use crate::address::Address;
 use crate::auth::{self, Policy};
 use crate::error::StartError;
 use crate::front::{Dial, Files, Front, Route, TokenPlace, Web};
-use crate::net::tls::{Acceptor, Connector, ConnectorSettings, ServerSettings};
 use crate::net;
+use crate::net::tls::{Acceptor, Connector, ConnectorSettings, ServerSettings};
 use crate::observe;
 use crate::session::{self, Drain};
 use crate::target::Dialer;
@@ -212,24 +212,24 @@ impl Gateway {
 
 /// Accepts until the gateway is stopped, then drains it.
 async fn serve(listeners: Listeners, shared: Arc<Shared>) {
-        let mut accepting = tokio::task::JoinSet::new();
-        let Listeners { listeners, connection } = listeners;
-        for listener in listeners {
-            accepting.spawn(accept::run(listener, Arc::clone(&shared)));
-        }
-        if let Some((stream, client)) = connection {
-            accept::only(&shared, stream, client);
-        }
-        shared.until_stopped().await;
-        while accepting.join_next().await.is_some() {} // the listeners are closed now
-        let sessions = shared.activity.sessions();
-        observe::draining(sessions);
-        shared.drain.begin(sessions, shared.drain_timeout / 2);
-        shared.tasks.close();
-        if timeout(shared.drain_timeout, shared.tasks.wait()).await.is_err() {
-            observe::drain_timed_out(shared.activity.sessions());
-        }
+    let mut accepting = tokio::task::JoinSet::new();
+    let Listeners { listeners, connection } = listeners;
+    for listener in listeners {
+        accepting.spawn(accept::run(listener, Arc::clone(&shared)));
     }
+    if let Some((stream, client)) = connection {
+        accept::only(&shared, stream, client);
+    }
+    shared.until_stopped().await;
+    while accepting.join_next().await.is_some() {} // the listeners are closed now
+    let sessions = shared.activity.sessions();
+    observe::draining(sessions);
+    shared.drain.begin(sessions, shared.drain_timeout / 2);
+    shared.tasks.close();
+    if timeout(shared.drain_timeout, shared.tasks.wait()).await.is_err() {
+        observe::drain_timed_out(shared.activity.sessions());
+    }
+}
 
 impl Shared {
     /// Waits for the first of what stops a gateway.

@@ -1,6 +1,8 @@
 //! The options of a gateway, as they are typed. Most of them are websockify's, with its names and its
 //! meaning.
 
+#![allow(clippy::doc_markdown)] // these comments are what --help says
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;

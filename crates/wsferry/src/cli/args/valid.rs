@@ -56,7 +56,12 @@ impl TypedGate {
         config.auth.allow_host = std::mem::take(&mut self.allow_host);
         config.auth.require_origin = self.require_origin;
         self.limits(&mut config);
-        let log = Log { verbose: self.verbose, file: self.log_file.take().map(absolute), syslog: self.syslog()?, notes };
+        let log = Log {
+            verbose: self.verbose,
+            file: self.log_file.take().map(absolute),
+            syslog: self.syslog()?,
+            notes,
+        };
         let process = Process { daemon: self.daemon, pid_file: self.pid_file.take().map(absolute) };
         Ok(Gate { config, log, process })
     }
@@ -64,14 +69,30 @@ impl TypedGate {
     /// Options that make no sense without another one, or with it.
     fn check_pairs(&self) -> Result<(), Misuse> {
         let needs = [
-            (self.token_source.is_some() && self.token_plugin.is_none(), "--token-source", "--token-plugin"),
-            (self.host_token && self.token_plugin.is_none() && self.target_config.is_none(), "--host-token", "--token-plugin"),
-            (self.auth_source.is_some() && self.auth_plugin.is_none(), "--auth-source", "--auth-plugin"),
+            (
+                self.token_source.is_some() && self.token_plugin.is_none(),
+                "--token-source",
+                "--token-plugin",
+            ),
+            (
+                self.host_token && self.token_plugin.is_none() && self.target_config.is_none(),
+                "--host-token",
+                "--token-plugin",
+            ),
+            (
+                self.auth_source.is_some() && self.auth_plugin.is_none(),
+                "--auth-source",
+                "--auth-plugin",
+            ),
             (self.web_auth && self.web.is_none(), "--web-auth", "--web"),
             (self.web_auth && self.auth_plugin.is_none(), "--web-auth", "--auth-plugin"),
             (self.web_listing && self.web.is_none(), "--web-listing", "--web"),
             (self.cafile.is_some() && !self.verify_client, "--cafile", "--verify-client"),
-            (self.ssl_target_cafile.is_some() && !self.ssl_target, "--ssl-target-cafile", "--ssl-target"),
+            (
+                self.ssl_target_cafile.is_some() && !self.ssl_target,
+                "--ssl-target-cafile",
+                "--ssl-target",
+            ),
             (self.ssl_target_insecure && !self.ssl_target, "--ssl-target-insecure", "--ssl-target"),
             (self.legacy_syslog && self.syslog.is_none(), "--legacy-syslog", "--syslog"),
         ];
@@ -80,9 +101,17 @@ impl TypedGate {
         }
         let excludes = [
             (self.inetd && self.unix_listen.is_some(), "--inetd", "--unix-listen"),
-            (self.target_config.is_some() && self.token_plugin.is_some(), "--target-config", "--token-plugin"),
+            (
+                self.target_config.is_some() && self.token_plugin.is_some(),
+                "--target-config",
+                "--token-plugin",
+            ),
             (self.web_listing && self.file_only, "--web-listing", "--file-only"),
-            (self.ssl_target_cafile.is_some() && self.ssl_target_insecure, "--ssl-target-cafile", "--ssl-target-insecure"),
+            (
+                self.ssl_target_cafile.is_some() && self.ssl_target_insecure,
+                "--ssl-target-cafile",
+                "--ssl-target-insecure",
+            ),
             (self.inetd && self.daemon, "--inetd", "--daemon"),
             (self.inetd && !self.program.is_empty(), "--inetd", "-- PROGRAM"),
             (self.unix_listen.is_some() && !self.program.is_empty(), "--unix-listen", "-- PROGRAM"),
@@ -216,17 +245,25 @@ impl TypedGate {
     }
 
     /// TLS towards clients. In websockify's place a certificate that is not there means none.
-    fn tls(&mut self, called: Called, notes: &mut Vec<String>) -> Result<Option<ServerSettings>, Misuse> {
+    fn tls(
+        &mut self,
+        called: Called,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<ServerSettings>, Misuse> {
         let usual = (called == Called::Websockify).then(|| PathBuf::from(USUAL_CERTIFICATE));
         let is_named = self.cert.is_some();
         let cert = self.cert.take().or(usual).map(absolute);
         let cert = match cert {
             Some(cert) if called == Called::Websockify && !cert.exists() => {
                 if self.ssl_only {
-                    return Err(format!("--ssl-only needs a certificate, and {cert:?} is not there: name one with --cert"));
+                    return Err(format!(
+                        "--ssl-only needs a certificate, and {cert:?} is not there: name one with --cert"
+                    ));
                 }
                 if is_named {
-                    notes.push(format!("there is no certificate {cert:?}: only connections without TLS are served"));
+                    notes.push(format!(
+                        "there is no certificate {cert:?}: only connections without TLS are served"
+                    ));
                 }
                 None
             }
@@ -239,7 +276,9 @@ impl TypedGate {
                 (self.key.is_some() && called == Called::Wsferry, "--key"),
             ];
             return match without.iter().find(|(is_given, _)| *is_given) {
-                Some((_, option)) => Err(format!("{option} needs a certificate: name one with --cert")),
+                Some((_, option)) => {
+                    Err(format!("{option} needs a certificate: name one with --cert"))
+                }
                 None => Ok(None),
             };
         };
