@@ -19,3 +19,4 @@ mod isolation;
 mod memory;
 mod stopping;
 mod support;
+mod tls_settings;
