@@ -59,7 +59,7 @@ impl Pki {
         self.path("ca.pem")
     }
 
-    /// For localhost, 127.0.0.1 and ::1, signed by the root. ECDSA on P-256. The files are
+    /// For localhost, 127.0.0.1 and `::1`, signed by the root. ECDSA on P-256. The files are
     /// `NAME.crt` and `NAME.key`, here and below.
     pub fn server(&self, name: &str) -> Pair {
         self.issue(name, &server(), &key())
@@ -86,10 +86,7 @@ impl Pki {
 
     /// For a server, and no longer valid since 2002.
     pub fn expired_server(&self, name: &str) -> Pair {
-        let mut params = server();
-        params.not_before = date_time_ymd(2001, 1, 1);
-        params.not_after = date_time_ymd(2002, 1, 1);
-        self.issue(name, &params, &key())
+        self.issue(name, &expired(server()), &key())
     }
 
     /// For a server, and of another name than this machine's.
@@ -106,6 +103,11 @@ impl Pki {
     /// For a client with a common name, signed by the root.
     pub fn client(&self, name: &str, common_name: &str) -> Pair {
         self.issue(name, &client(common_name), &key())
+    }
+
+    /// The same, and no longer valid since 2002.
+    pub fn expired_client(&self, name: &str, common_name: &str) -> Pair {
+        self.issue(name, &expired(client(common_name)), &key())
     }
 
     fn issue(&self, name: &str, params: &CertificateParams, key: &KeyPair) -> Pair {
@@ -143,6 +145,12 @@ fn server() -> CertificateParams {
 fn client(common_name: &str) -> CertificateParams {
     let mut params = named(common_name, &[]);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params
+}
+
+fn expired(mut params: CertificateParams) -> CertificateParams {
+    params.not_before = date_time_ymd(2001, 1, 1);
+    params.not_after = date_time_ymd(2002, 1, 1);
     params
 }
 

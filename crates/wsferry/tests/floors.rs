@@ -33,6 +33,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("tower_http", &["front"]),
     ("socket2", &["net"]),
     ("rustix", &["net"]),
+    ("rustls_native_certs", &["net"]),
+    ("x509_parser", &["net"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

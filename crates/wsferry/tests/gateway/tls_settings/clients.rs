@@ -39,7 +39,7 @@ async fn other_clients_do_not_come_in() {
         (other.client("client", "Ada Lovelace"), "UnknownIssuer"),
         // Signed by the right CA, but for a server.
         (pki.server("another"), "does not allow extended key usage for client"),
-        (pki.self_signed("alone"), "UnknownIssuer"),
+        (pki.expired_client("late", "Ada Lovelace"), "expired"),
     ] {
         for version in [&TLS12, &TLS13] {
             let client = client_with(&pki, &pair, version);

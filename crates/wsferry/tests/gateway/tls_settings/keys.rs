@@ -172,9 +172,11 @@ fn files_without_what_is_needed_are_named() {
     let missing = pki.path("missing");
     let error = refusal(ServerSettings { cert: missing.clone(), ..settings(&pair) }, &missing);
     assert!(matches!(error, TlsError::Read { role: "certificate", .. }), "{error}");
+    assert!(error.is_certificate_missing());
 
     let error = refusal(with_key(&pair, &missing, None), &missing);
     assert!(matches!(error, TlsError::Read { role: "key", .. }), "{error}");
+    assert!(!error.is_certificate_missing());
 }
 
 #[test]

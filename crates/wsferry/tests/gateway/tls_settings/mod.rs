@@ -40,7 +40,7 @@ async fn join(
     name: ServerName<'static>,
 ) -> Result<Joined, String> {
     let (here, there) = tokio::io::duplex(64 * 1024);
-    let server = async move {
+    let server = Box::pin(async move {
         let mut stream = TlsAcceptor::from(server).accept(here).await?;
         assert_eq!(stream.read_u8().await?, b'?');
         stream.write_all(b"hello").await?;
@@ -57,8 +57,8 @@ async fn join(
         // Kept open until the client has read all.
         let _ = stream.read_u8().await;
         std::io::Result::Ok(joined)
-    };
-    let client = async move {
+    });
+    let client = Box::pin(async move {
         let mut stream = TlsConnector::from(client).connect(name, there).await?;
         stream.write_all(b"?").await?;
         stream.flush().await?;
@@ -66,7 +66,7 @@ async fn join(
         stream.read_exact(&mut answer).await?;
         assert_eq!(&answer, b"hello");
         stream.shutdown().await
-    };
+    });
     match soon(async { tokio::join!(server, client) }).await {
         (Ok(joined), Ok(())) => Ok(joined),
         (server, client) => {
