@@ -94,7 +94,8 @@ impl Pki {
         self.issue(name, &CertificateParams::new(["elsewhere.test".to_owned()]).unwrap(), &key())
     }
 
-    /// For a server, signed by no CA but itself.
+    /// For a server, signed by no CA but itself. As with all of them, its common name `server.test` is
+    /// none of the names that it is valid for.
     pub fn self_signed(&self, name: &str) -> Pair {
         let key = key();
         self.write(name, &server().self_signed(&key).unwrap().pem(), &key)
@@ -137,7 +138,7 @@ fn authority(name: &str) -> CertificateParams {
 }
 
 fn server() -> CertificateParams {
-    let mut params = named("wsferry test server", &NAMES);
+    let mut params = named("server.test", &NAMES);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params
 }

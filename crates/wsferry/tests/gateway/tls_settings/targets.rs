@@ -85,8 +85,12 @@ async fn a_self_signed_target_is_joined_when_its_certificate_is_the_ca_file() {
         let target = open(settings(&pair));
         let config = connector(Some(pair.cert.clone()), true);
         join(Arc::clone(&target), Arc::clone(&config), host("localhost")).await.unwrap();
-        let refused = join(target, Arc::clone(&config), host("127.0.0.3")).await.err().unwrap();
+        let refused = join(Arc::clone(&target), Arc::clone(&config), host("127.0.0.3")).await;
+        let refused = refused.err().unwrap();
         assert!(refused.contains("not valid for name"), "{refused}");
+        // A common name counts only where there are no others.
+        let refused = join(Arc::clone(&target), Arc::clone(&config), host("server.test")).await;
+        assert!(refused.is_err());
         // Another one of the same name is not it.
         let other = open(settings(&self_signed_by_openssl(&Pki::new(), "2")));
         assert!(join(other, config, host("localhost")).await.is_err());
