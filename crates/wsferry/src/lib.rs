@@ -8,6 +8,7 @@
 
 pub mod address;
 pub mod auth;
+pub mod client;
 pub mod config;
 pub mod error;
 pub mod front;

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use wsferry_proto::handshake::{self, Refusal};
 use wsferry_proto::{Host, Origin};
 
-use crate::net::ClientAddress;
+use crate::client::ClientAddress;
 
 /// A handshake, or a request for a file, as far as it decides who may do what.
 #[derive(Debug)]

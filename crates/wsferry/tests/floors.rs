@@ -24,6 +24,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("tap", 3),
     ("net", 2),
     ("observe", 2),
+    ("client", 1),
     ("error", 1),
     ("outcome", 1),
 ];
@@ -43,6 +44,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("x509_parser", &["net"]),
     ("jsonwebtoken", &["jose"]),
     ("redis", &["token"]),
+    ("rustls_native_certs", &["net"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -15,7 +15,8 @@ use super::answer::{Answerer, Caller};
 use super::guard::Guard;
 use super::response;
 use super::secure::{Secured, secure};
-use crate::net::{ClientAddress, Farewell, Stream, farewell};
+use crate::client::ClientAddress;
+use crate::net::{Farewell, Stream, farewell};
 use crate::observe;
 use crate::session::Joining;
 

@@ -7,8 +7,9 @@ use tokio::time::timeout;
 
 use super::Front;
 use super::connection::{FAREWELL, refuse};
+use crate::client::ClientAddress;
 use crate::net::tls::{Reload, common_names};
-use crate::net::{ClientAddress, Farewell, Stream, farewell};
+use crate::net::{Farewell, Stream, farewell};
 use crate::observe;
 
 /// A connection that may speak HTTP now.
@@ -57,7 +58,10 @@ async fn handshake(
     }
     let (config, reload) = tls.current();
     match reload {
-        Some(Reload::Replaced) => observe::certificate_replaced(),
+        Some(Reload::Replaced) => {
+            observe::certificate_replaced();
+            observe::certificate_in_use(tls.validity().from, tls.validity().until);
+        }
         Some(Reload::Failed(error)) => observe::certificate_kept(&error),
         None => {}
     }

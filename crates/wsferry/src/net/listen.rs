@@ -10,8 +10,9 @@ use tokio::net::UnixListener;
 
 #[cfg(unix)]
 use super::Socket as Connected;
+use super::Stream;
 use super::socket::set_options;
-use super::{ClientAddress, Stream};
+use crate::client::ClientAddress;
 use crate::error::StartError;
 
 /// As many connections may wait to be accepted; the system caps it by its own limit.

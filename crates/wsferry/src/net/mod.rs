@@ -1,6 +1,5 @@
 //! Sockets: what the floors above need of the system, with the platform's differences kept in here.
 
-mod client;
 mod farewell;
 mod group;
 mod listen;
@@ -15,7 +14,6 @@ mod unix;
 /// As many pipes may be open for moving bytes between sockets; each has two descriptors.
 pub const PIPES: usize = 128;
 
-pub use client::ClientAddress;
 pub use farewell::{Farewell, farewell};
 pub use group::Group;
 pub use listen::{Listener, bind, resolve_listen};

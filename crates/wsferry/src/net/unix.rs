@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, Socket as System};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use super::{ClientAddress, Listener, Socket, Stream};
+use super::{Listener, Socket, Stream};
+use crate::client::ClientAddress;
 use crate::error::StartError;
 
 /// The name of a Unix socket, which goes with its listener.

@@ -3,12 +3,12 @@
 //! What a client sent is escaped, so that no client can forge a line.
 
 use std::fmt::Display;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use tracing::{debug, error, info, warn};
 
-use crate::net::ClientAddress;
+use crate::client::ClientAddress;
 use crate::outcome::Outcome;
 
 /// A session begins.
@@ -69,6 +69,17 @@ pub fn not_listed() {
 /// A client's TLS handshake was no good.
 pub fn tls_failed(client: ClientAddress, why: &dyn Display) {
     info!(%client, why = %why.to_string().escape_debug(), "no TLS connection");
+}
+
+/// The dates of the certificate that new connections get: said when they do not hold.
+pub fn certificate_in_use(from: SystemTime, until: SystemTime) {
+    let now = SystemTime::now();
+    if until < now {
+        let days = now.duration_since(until).unwrap_or_default().as_secs() / 86_400;
+        warn!(days, "the certificate has expired: clients will refuse it; renew it");
+    } else if now < from {
+        warn!("the certificate is not valid yet: clients will refuse it; check the clock");
+    }
 }
 
 /// The certificate's files have changed, and are good.

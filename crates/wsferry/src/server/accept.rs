@@ -9,8 +9,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::DropGuard;
 
 use super::Shared;
+use crate::client::ClientAddress;
 use crate::front::{self, Handover};
-use crate::net::{ClientAddress, Listener, Stream};
+use crate::net::{Listener, Stream};
 use crate::observe;
 use crate::session::Session;
 

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use wsferry_proto::HostName;
 
 use crate::auth::Reach;
+use crate::client::ClientAddress;
 use crate::error::StartError;
-use crate::net::{self, ClientAddress, Listener, Stream};
+use crate::net::{self, Listener, Stream};
 
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -135,6 +135,9 @@ impl Gateway {
         let web = config.web.map(open_files).transpose()?;
         let (route, program) = open_route(config.route).await?;
         let tls = config.tls.map(Acceptor::open).transpose().map_err(StartError::setting)?;
+        if let Some(tls) = &tls {
+            observe::certificate_in_use(tls.validity().from, tls.validity().until);
+        }
         let target_tls = config.target_tls.as_ref().map(Connector::open).transpose();
         let target_tls = target_tls.map_err(StartError::setting)?;
         let plugin = config.auth_plugin.map(auth::PluginSettings::open).transpose()?;

@@ -13,8 +13,9 @@ use wsferry_proto::CloseReason;
 
 use crate::address::Address;
 use crate::auth::Admitted;
+use crate::client::ClientAddress;
 use crate::error::DialError;
-use crate::net::{ClientAddress, Farewell, Stream, farewell};
+use crate::net::{Farewell, Stream, farewell};
 use crate::observe;
 use crate::outcome::{Cause, Outcome};
 pub use crate::relay::Drain;

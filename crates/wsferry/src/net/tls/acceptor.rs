@@ -207,3 +207,54 @@ impl ClientAuthority {
             .map_err(|error| TlsError::Setup { reason: error.to_string() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use wsferry_testkit::pki::Pki;
+
+    fn acceptor(pki: &Pki) -> Acceptor {
+        let pair = pki.server("server");
+        let settings = ServerSettings {
+            cert: pair.cert,
+            key: Some(pair.key),
+            key_password: None,
+            clients: None,
+            versions: MinVersion::default(),
+            ciphers: Ciphers::default(),
+        };
+        Acceptor::open(settings).unwrap()
+    }
+
+    #[test]
+    fn files_are_looked_at_no_more_than_once_a_second() {
+        let pki = Pki::new();
+        let acceptor = acceptor(&pki);
+        let opened = acceptor.watch.lock().unwrap().looked;
+        fs::remove_file(&acceptor.settings.cert).unwrap();
+        assert!(acceptor.reload_at(opened + LOOK_EVERY / 2).is_none());
+        let look = opened + LOOK_EVERY;
+        assert!(matches!(acceptor.reload_at(look), Some(Reload::Failed(_))));
+        pki.server("server");
+        assert!(acceptor.reload_at(look + LOOK_EVERY / 2).is_none());
+        assert!(matches!(acceptor.reload_at(look + LOOK_EVERY), Some(Reload::Replaced)));
+        // A clock that seems to run backwards does no harm.
+        assert!(acceptor.reload_at(opened).is_none());
+    }
+
+    #[test]
+    fn while_one_reads_the_files_others_get_the_old_configuration_at_once() {
+        let pki = Pki::new();
+        let acceptor = acceptor(&pki);
+        fs::remove_file(&acceptor.settings.cert).unwrap();
+        let before = acceptor.config();
+        let reading = acceptor.watch.lock().unwrap();
+        let later = reading.looked + 2 * LOOK_EVERY;
+        assert!(acceptor.reload_at(later).is_none());
+        let (config, reload) = acceptor.current();
+        assert!(Arc::ptr_eq(&before, &config) && reload.is_none());
+        drop(reading);
+        assert!(matches!(acceptor.reload_at(later), Some(Reload::Failed(_))));
+    }
+}

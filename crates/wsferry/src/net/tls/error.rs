@@ -147,6 +147,15 @@ pub enum TlsError {
     },
 }
 
+impl TlsError {
+    /// Whether there is no certificate file at all: where TLS is not a must, the gateway then speaks
+    /// plainly.
+    pub fn is_certificate_missing(&self) -> bool {
+        matches!(self, Self::Read { role: "certificate", source, .. }
+            if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
 /// Not a cipher list that leaves something.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CipherError {

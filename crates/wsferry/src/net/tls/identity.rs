@@ -32,3 +32,35 @@ impl Identity {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+
+    #[test]
+    fn a_file_put_in_place_with_the_old_time_and_size_is_another_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let [old, new] = ["old", "new"].map(|name| folder.path().join(name));
+        fs::write(&old, "one").unwrap();
+        fs::write(&new, "two").unwrap();
+        let seen = Identity::of(&old);
+        assert_eq!(seen, Identity::of(&old));
+        let time = fs::metadata(&old).unwrap().modified().unwrap();
+        File::options().write(true).open(&new).unwrap().set_modified(time).unwrap();
+        fs::rename(&new, &old).unwrap();
+        if cfg!(unix) {
+            assert_ne!(seen, Identity::of(&old));
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_the_same_while_it_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let missing = Identity::of(&path);
+        assert_eq!(missing, Identity::of(&path));
+        fs::write(&path, "").unwrap();
+        assert_ne!(missing, Identity::of(&path));
+    }
+}

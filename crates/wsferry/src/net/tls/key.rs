@@ -163,3 +163,16 @@ fn sentence(locked: Locked, path: &Path) -> TlsError {
         Locked::Cipher(method) => TlsError::Encryption { path, method },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_wrong_password_leaves_is_not_taken_for_a_key() {
+        assert_eq!(whole(vec![0x30, 1, 0]).ok(), Some(vec![0x30, 1, 0]));
+        for garbage in [&[][..], &[0x30, 2, 0], &[0x30, 1, 0, 0], &[4, 1, 0], &[0xff; 40]] {
+            assert!(matches!(whole(garbage.to_vec()), Err(Locked::Password)), "{garbage:?}");
+        }
+    }
+}

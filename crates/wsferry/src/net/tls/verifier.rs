@@ -2,7 +2,7 @@
 //! that is known, and not at all.
 
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
@@ -39,18 +39,25 @@ impl Pinned {
     ) -> Result<(), Error> {
         let facts = certificate::facts(certificate)
             .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
-        let now = UNIX_EPOCH + Duration::from_secs(now.as_secs());
-        if now > facts.validity.until {
-            return Err(Error::InvalidCertificate(CertificateError::Expired));
+        let [not_before, not_after] = [facts.validity.from, facts.validity.until].map(unix_time);
+        if now > not_after {
+            let expired = CertificateError::ExpiredContext { time: now, not_after };
+            return Err(Error::InvalidCertificate(expired));
         }
-        if now < facts.validity.from {
-            return Err(Error::InvalidCertificate(CertificateError::NotValidYet));
+        if now < not_before {
+            let early = CertificateError::NotValidYetContext { time: now, not_before };
+            return Err(Error::InvalidCertificate(early));
         }
         match verify_server_name(&ParsedCertificate::try_from(certificate)?, server_name) {
             Err(_) if is_common_name(certificate, &facts, server_name) => Ok(()),
             result => result,
         }
     }
+}
+
+/// Before 1970 is 1970.
+fn unix_time(time: SystemTime) -> UnixTime {
+    UnixTime::since_unix_epoch(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// Self-signed certificates often have their name only there.
