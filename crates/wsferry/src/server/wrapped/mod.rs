@@ -183,7 +183,7 @@ impl Wrapped {
             };
             self.child = None;
             let ended = match waited {
-                Ok(status) => self.ended(status).await,
+                Ok(status) => self.ended(status, stop).await,
                 Err(error) => {
                     observe::program_lost(&error);
                     Some(Ended::GaveUp)
@@ -206,8 +206,8 @@ impl Wrapped {
         self.clear().await;
     }
 
-    /// What follows an end: `None`: the gateway goes on.
-    async fn ended(&mut self, status: ExitStatus) -> Option<Ended> {
+    /// What follows an end; `None`: the gateway goes on, or is being stopped already.
+    async fn ended(&mut self, status: ExitStatus, stop: &CancellationToken) -> Option<Ended> {
         match self.plan.settings.mode {
             WrapMode::Exit => {
                 observe::program_ended(&status, "stopping");
@@ -224,6 +224,9 @@ impl Wrapped {
             WrapMode::Respawn => {
                 observe::program_ended(&status, "starting it again");
                 self.clear().await; // what it left behind may hold the port
+                if stop.is_cancelled() {
+                    return None;
+                }
                 let Err(error) = self.spawn().await else { return None };
                 observe::program_lost(&error);
                 Some(Ended::GaveUp)
