@@ -8,6 +8,7 @@ pub mod clients;
 pub mod cpp;
 
 pub mod patience;
+pub mod pki;
 pub mod program;
 pub mod raw;
 pub mod shim;

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio_util::sync::CancellationToken;
+use wsferry::config::Listen;
 use wsferry::server::wrapped::{Ended, Prepared, Settings, WrapMode, Wrapped};
 use wsferry_testkit::cpp::plain_program;
 use wsferry_testkit::patience::soon;
@@ -76,7 +77,9 @@ impl Echo {
         let port = place.number();
         let script = format!("echo $$\nexec '{}' {port}", plain_program().display());
         let prepared = Prepared::new(printed.shell(mode, &script, port)).unwrap();
-        let config = config_with(prepared.target(), |config| config.listen_port = port);
+        let config = config_with(prepared.target(), |config| {
+            config.listen = Listen::Tcp { host: "127.0.0.1".to_owned(), port };
+        });
         let gateway = wsferry::server::Gateway::bind(config).await.unwrap();
         let stop = gateway.stop_token();
         let gateway = Running::of(gateway);
