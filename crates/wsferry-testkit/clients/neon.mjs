@@ -7,12 +7,15 @@
 // password among them, before anything came. What it prints, and when it gives up, is as in ws.mjs; an
 // error of the connection is printed as `refused: ...`, with exit status 3.
 
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-const require = createRequire(join(process.env.WSFERRY_TEST_NODE_MODULES, "clients.js"));
+const modules = process.env.WSFERRY_TEST_NODE_MODULES;
+const require = createRequire(join(modules, "clients.js"));
 const { Client, Pool, neonConfig } = require("@neondatabase/serverless");
-const { version } = require("@neondatabase/serverless/package.json");
+// The package does not export this file.
+const { version } = JSON.parse(readFileSync(join(modules, "@neondatabase/serverless/package.json")));
 
 const DEADLINE_MS = 60000;
 

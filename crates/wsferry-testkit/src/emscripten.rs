@@ -1,4 +1,5 @@
-//! Programs in C on Berkeley sockets, compiled by Emscripten for the browser: its sockets are WebSockets.
+//! Programs in C on Berkeley sockets, compiled by Emscripten for the browser, where its sockets become
+//! those of the page.
 
 use std::path::PathBuf;
 use std::process::Command;

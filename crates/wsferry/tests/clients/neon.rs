@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use wsferry_testkit::clients::node;
 use wsferry_testkit::program::{Exit, Program, ReservedPort, Signal};
+use wsferry_testkit::raw::{BINARY, FIN, HANDSHAKE, Raw};
 
 use crate::support::{room, run, spell, wsferry};
 
@@ -101,8 +102,8 @@ async fn neons_driver_sends_before_the_database_is_reached_and_nothing_is_lost()
     let address = database.address();
     let (_program, port) = wsferry(&["127.0.0.1:0", "--allow-address", &address]).await;
     let exit = neon(port, &address, "password").await;
-    assert!(exit.stdout.starts_with("ok neon "), "{}{}", exit.stdout, exit.stderr);
     database.stop().await;
+    assert!(exit.stdout.starts_with("ok neon "), "{}{}", exit.stdout, exit.stderr);
 }
 
 #[tokio::test]
@@ -112,8 +113,8 @@ async fn neons_driver_and_the_database_prove_to_know_the_password() {
     let allow = ["--allow-address", other, "--allow-address", &address];
     let (_program, port) = wsferry(&[&["127.0.0.1:0"], &allow[..]].concat()).await;
     let exit = neon(port, &address, "false").await;
-    assert!(exit.stdout.starts_with("ok neon "), "{}{}", exit.stdout, exit.stderr);
     database.stop().await;
+    assert!(exit.stdout.starts_with("ok neon "), "{}{}", exit.stdout, exit.stderr);
 }
 
 #[tokio::test]
@@ -128,6 +129,22 @@ async fn an_address_that_is_not_allowed_is_not_reached() {
     let exit = neon(port, &address, "password").await;
     assert_eq!(exit.status.code(), Some(3), "{}{}", exit.stdout, exit.stderr);
     assert!(exit.stdout.contains("403"), "{}", exit.stdout);
+    let accepted = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+    assert!(accepted.is_err(), "nobody knocked");
+}
+
+#[tokio::test]
+async fn without_an_allowed_address_the_one_that_a_client_names_means_nothing() {
+    let other = ReservedPort::new();
+    let listener = other.listen().await;
+    let (_program, port) = wsferry(&["127.0.0.1:0", "echo:"]).await;
+    let mut client = Raw::connect(([127, 0, 0, 1], port).into()).await;
+    let path = format!("/v1?address=127.0.0.1:{}", other.number());
+    client.send(HANDSHAKE.replace("/chat", &path)).await;
+    assert_eq!(client.answer().await.status, 101);
+    let mut client = client.into_client();
+    client.send_frame(FIN | BINARY, b"who is there?").await;
+    assert_eq!(client.payload(13).await, b"who is there?");
     let accepted = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
     assert!(accepted.is_err(), "nobody knocked");
 }

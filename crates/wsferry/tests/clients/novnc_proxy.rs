@@ -10,7 +10,7 @@ use wsferry_testkit::program::{Program, ReservedPort, Signal};
 
 use crate::desktop::Desktop;
 use crate::playback::{assert_plays, recording};
-use crate::screen::{BLUE, CANVAS, assert_works};
+use crate::screen::{BLUE, CANVAS, assert_works, disconnect};
 use crate::support::{make_certificate, room, spell};
 
 /// Runs it in `folder`, where it finds the program as an installed `websockify`.
@@ -77,7 +77,7 @@ async fn novnc_proxy_passes_every_option_it_has() {
     assert!(url.starts_with("https://"), "{url}");
     browser.open(&url).await;
     assert_works(&browser, CANVAS, &desktop).await;
-    drop(browser);
+    disconnect(&browser).await;
     script.line(&["session ended"]).await;
     stop(script).await;
     drop(desktop);

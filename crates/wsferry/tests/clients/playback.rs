@@ -9,7 +9,7 @@ use wsferry_testkit::program::Signal;
 
 use crate::desktop::Desktop;
 use crate::novnc::NOVNC;
-use crate::screen::{BLUE, CANVAS, ORANGE, assert_works, until_seen};
+use crate::screen::{BLUE, CANVAS, ORANGE, assert_works, disconnect, until_seen};
 use crate::support::{room, site, spell, wsferry};
 
 /// The only recording whose name begins with `stem` and a dot: a number is behind it.
@@ -48,7 +48,7 @@ async fn a_recorded_session_is_played_by_novnc() {
     let browser = Browser::start().await;
     browser.open(&format!("http://127.0.0.1:{port}/vnc.html?autoconnect=true")).await;
     assert_works(&browser, CANVAS, &desktop).await;
-    drop(browser);
+    disconnect(&browser).await;
     program.line(&["session ended"]).await;
     // What is recorded is written behind the session; when the program has ended, all of it is.
     program.signal(Signal::Terminate).await;

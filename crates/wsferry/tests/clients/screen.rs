@@ -17,11 +17,13 @@ pub(crate) async fn until_seen(browser: &Browser, canvas: &str, colour: Colour) 
     // A canvas tells nobody that it was painted: it is looked at as often as the browser paints.
     let script = format!(
         "const end = performance.now() + 25000
+        const eye = new OffscreenCanvas(1, 1).getContext('2d', {{ willReadFrequently: true }})
         let seen = 'no canvas'
         while (performance.now() < end) {{
             const canvas = document.querySelector({canvas})
             if (canvas && canvas.width === 600 && canvas.height === 400) {{
-                seen = [...canvas.getContext('2d').getImageData(20, 20, 1, 1).data].slice(0, 3)
+                eye.drawImage(canvas, 20, 20, 1, 1, 0, 0, 1, 1)
+                seen = [...eye.getImageData(0, 0, 1, 1).data].slice(0, 3)
                 if (String(seen) === String({colour})) return 'as expected'
             }}
             await new Promise(requestAnimationFrame)
@@ -38,8 +40,14 @@ pub(crate) async fn assert_works(browser: &Browser, canvas: &str, desktop: &Desk
     desktop.paint(ORANGE).await;
     until_seen(browser, canvas, ORANGE).await;
     browser.click(canvas).await; // its middle, where the window is: keys go where the pointer is
-    for (key, name) in [("w", "w"), ("Q", "Q"), ("é", "eacute"), ("\u{e007}", "Return")] {
+    for (key, name) in [("w", "w"), ("Q", "Q"), ("\u{e013}", "Up"), ("\u{e007}", "Return")] {
         browser.type_into(canvas, key).await;
         desktop.until_pressed(name).await;
     }
+}
+
+/// Leaves the desktop as noVNC's own page does when a person asks it to.
+pub(crate) async fn disconnect(browser: &Browser) {
+    browser.run_async("(await import('/app/ui.js')).default.disconnect()").await;
+    browser.until("!document.documentElement.classList.contains('noVNC_connected')").await;
 }
