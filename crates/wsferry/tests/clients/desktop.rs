@@ -1,4 +1,4 @@
-//! A desktop behind a VNC server: TigerVNC's, with one window in its middle that tells which keys arrive.
+//! A desktop behind a VNC server: `TigerVNC`'s, with one window in its middle that tells which keys arrive.
 
 use tokio::process::Command;
 use wsferry_testkit::program::{Program, ReservedPort};

@@ -1,4 +1,4 @@
-//! Neon's driver in Node.js, in front of a real PostgreSQL: the client names the address, of those that
+//! Neon's driver in Node.js, in front of a real `PostgreSQL`: the client names the address, of those that
 //! are allowed.
 
 use std::fs;
@@ -15,7 +15,7 @@ use crate::support::{room, run, spell, wsferry};
 
 const PASSWORD: &str = "open sesame";
 
-/// A PostgreSQL of one's own, which wants a password.
+/// A `PostgreSQL` of one's own, which wants a password.
 struct Database {
     server: Program,
     port: ReservedPort,
@@ -23,7 +23,7 @@ struct Database {
 }
 
 impl Database {
-    /// `method`: how the password is told, in PostgreSQL's words.
+    /// `method`: how the password is told, in `PostgreSQL`'s words.
     async fn start(method: &str) -> Self {
         let folder = room();
         let secret = folder.path().join("secret");
@@ -56,7 +56,7 @@ impl Database {
     }
 }
 
-/// A server program of the newest PostgreSQL that is here.
+/// A server program of the newest `PostgreSQL` that is here.
 fn tool(name: &str) -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").map(|all| all.flatten().collect());
     let mut versions: Vec<fs::DirEntry> = versions.unwrap_or_default();
@@ -69,7 +69,7 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0)
 }
 
-/// PostgreSQL refuses to run as root, and keeps its files to itself.
+/// `PostgreSQL` refuses to run as root, and keeps its files to itself.
 async fn hand_over(folder: &Path) {
     if is_root() {
         let mut chown = Command::new("chown");
