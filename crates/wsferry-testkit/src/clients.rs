@@ -70,17 +70,25 @@ impl Client {
             Self::Curl => "curl_ws.py",
         };
         let mut command = match self {
-            Self::Ws => {
-                let modules = place("WSFERRY_TEST_NODE_MODULES", "node/node_modules");
-                let mut command = Command::new("node");
-                command.env("WSFERRY_TEST_NODE_MODULES", modules);
-                command
-            }
+            Self::Ws => return node(script),
             _ => Command::new(place("WSFERRY_TEST_PYTHON", "venv/bin/python")),
         };
         command.arg(folder.join(script));
         command
     }
+}
+
+/// A script of `clients/` that runs in Node.js and finds the packages of npm.
+pub fn node(script: &str) -> Command {
+    let mut command = Command::new("node");
+    command.env("WSFERRY_TEST_NODE_MODULES", node_modules());
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script));
+    command
+}
+
+/// Where the packages of npm are.
+pub fn node_modules() -> PathBuf {
+    place("WSFERRY_TEST_NODE_MODULES", "node/node_modules")
 }
 
 /// Where `scripts/test` says that something is, else where it puts it.

@@ -19,6 +19,8 @@ use crate::patience::{PATIENCE, soon};
 #[derive(Debug)]
 pub struct Program {
     child: Child,
+    /// Its group of processes, where that is its own.
+    family: Option<u32>,
     stdin: Option<ChildStdin>,
     stdout: Lines,
     stderr: Lines,
@@ -59,7 +61,18 @@ impl Program {
     }
 
     /// Starts a command that was made ready by the caller.
-    pub fn spawn(mut command: Command) -> Self {
+    pub fn spawn(command: Command) -> Self {
+        Self::spawn_in(command, false)
+    }
+
+    /// Starts a command that starts others: they are killed with it.
+    #[cfg(unix)]
+    pub fn spawn_family(mut command: Command) -> Self {
+        command.process_group(0);
+        Self::spawn_in(command, true)
+    }
+
+    fn spawn_in(mut command: Command, is_family: bool) -> Self {
         command
             .env_remove("COLUMNS") // the width of the developer's terminal
             .stdin(Stdio::piped())
@@ -68,10 +81,11 @@ impl Program {
             .kill_on_drop(true);
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let family = child.id().filter(|_| is_family);
         let stdin = child.stdin.take();
         let stdout = Lines::of(child.stdout.take().expect("stdout is captured"));
         let stderr = Lines::of(child.stderr.take().expect("stderr is captured"));
-        Self { child, stdin, stdout, stderr }
+        Self { child, family, stdin, stdout, stderr }
     }
 
     /// Waits for a line on standard error that holds all of `parts`.
@@ -130,6 +144,10 @@ impl Drop for Program {
     /// What it said belongs to a test that failed.
     #[allow(clippy::print_stderr)]
     fn drop(&mut self) {
+        if let Some(family) = self.family {
+            // Nobody is left of it where the test waited for its end.
+            let _ = kill_family(family).output();
+        }
         if std::thread::panicking() {
             let (stdout, stderr) = (self.stdout.0.borrow(), self.stderr.0.borrow());
             eprintln!("program {:?} said {stdout:#?} {stderr:#?}", self.child.id());
@@ -194,6 +212,12 @@ pub(crate) fn signal_command(signal: Signal, processes: &[u32]) -> std::process:
     let ids: Vec<_> = processes.iter().map(u32::to_string).collect();
     let mut command = std::process::Command::new("sh");
     command.args(["-c", &format!("kill -{name} {}", ids.join(" "))]);
+    command
+}
+
+fn kill_family(family: u32) -> std::process::Command {
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &format!("kill -KILL -{family}")]);
     command
 }
 
