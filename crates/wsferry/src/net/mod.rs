@@ -1,6 +1,7 @@
 //! Sockets: what the floors above need of the system, with the platform's differences kept in here.
 
 mod farewell;
+mod file;
 mod listen;
 mod socket;
 mod splice;
@@ -11,6 +12,7 @@ mod system;
 pub const PIPES: usize = 128;
 
 pub use farewell::{Farewell, farewell};
+pub use file::{Stamp, open_file};
 pub use listen::{bind, resolve_listen};
 pub use socket::Socket;
 pub use splice::Pipe;

@@ -4,6 +4,7 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use http::StatusCode;
 use tracing::{debug, info, warn};
@@ -57,6 +58,25 @@ pub fn token_refused(client: SocketAddr, why: &str) {
 /// A token source could not be asked.
 pub fn token_source_failed(client: SocketAddr, why: &str) {
     warn!(%client, why = %why.escape_debug(), "the token source cannot be asked");
+}
+
+/// A line of a token file is of no use; the others are. What stands in it may be a secret.
+pub fn token_line_ignored(file: &Path, line: usize, why: &str) {
+    warn!(file = %escaped(file), line, "a line of the token file is ignored: {why}");
+}
+
+/// More such lines than are told one by one.
+pub fn token_lines_ignored(file: &Path, more: usize) {
+    warn!(file = %escaped(file), more, "more lines of the token file are ignored");
+}
+
+/// A file of a token directory cannot be read; the others are.
+pub fn token_file_ignored(file: &Path, why: &str) {
+    warn!(file = %escaped(file), why = %why.escape_debug(), "the token file is ignored");
+}
+
+fn escaped(path: &Path) -> String {
+    path.display().to_string().escape_debug().to_string()
 }
 
 /// A request for a file was answered.
