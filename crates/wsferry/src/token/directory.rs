@@ -38,9 +38,9 @@ pub(super) fn entry(directory: &Path, token: &str) -> Result<PathBuf, LookUpErro
     if !is_plain_name(token) {
         return Err(unknown("it is not a plain file name"));
     }
-    let directory = directory.canonicalize().map_err(|error| {
-        LookUpError::Unavailable(format!("{}: {error}", directory.display()))
-    })?;
+    let directory = directory
+        .canonicalize()
+        .map_err(|error| LookUpError::Unavailable(format!("{}: {error}", directory.display())))?;
     let entry = directory.join(token).canonicalize();
     let entry = entry.map_err(|_| unknown("the directory has no such entry"))?;
     if !entry.starts_with(&directory) {
@@ -67,9 +67,21 @@ mod tests {
         for name in ["a", "a.b", "vm 7", "a..b"] {
             assert!(is_plain_name(name), "{name:?}");
         }
-        for name in
-            ["", ".", "..", "/", "/etc/passwd", "../x", "a/..", "a/b", "a/", "./a", "a//", ".a", "..."]
-        {
+        for name in [
+            "",
+            ".",
+            "..",
+            "/",
+            "/etc/passwd",
+            "../x",
+            "a/..",
+            "a/b",
+            "a/",
+            "./a",
+            "a//",
+            ".a",
+            "...",
+        ] {
             assert!(!is_plain_name(name), "{name:?}");
         }
         assert_eq!(is_plain_name("a\\b"), !cfg!(windows));

@@ -23,7 +23,9 @@ impl Broken {
             Self::NoText => "it is not UTF-8; write it as token: host:port",
             Self::NoSeparator => "no colon with a blank behind it; write it as token: host:port",
             Self::NoToken => "there is no token before the colon; write it as token: host:port",
-            Self::ImpossibleToken => "no request can hold such a token: it is too long, or has a NUL",
+            Self::ImpossibleToken => {
+                "no request can hold such a token: it is too long, or has a NUL"
+            }
             Self::NoTarget => {
                 "what stands behind the token is not a target: write host:port, [IPv6 address]:port \
                  or unix_socket:/path"

@@ -135,12 +135,7 @@ impl Scanner {
     }
 
     /// A file among others may be unreadable; one that is all there is may not.
-    fn list(
-        &self,
-        path: &Path,
-        until: std::time::Instant,
-        old: Option<&List>,
-    ) -> io::Result<List> {
+    fn list(&self, path: &Path, until: std::time::Instant, old: Option<&List>) -> io::Result<List> {
         match List::read(path, until, old) {
             Err(error) if self.is_directory => Ok(List::unreadable(path, &error, old)),
             list => list,

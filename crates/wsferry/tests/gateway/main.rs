@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod auth_plugins;
 mod delivery;
 mod dial;
 mod echo;
@@ -19,3 +20,4 @@ mod isolation;
 mod memory;
 mod stopping;
 mod support;
+mod tokens;
