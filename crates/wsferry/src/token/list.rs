@@ -1,6 +1,7 @@
 //! One file of tokens, as it was when it was read.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,6 @@ enum State {
 }
 
 /// The entries of a file.
-#[derive(Debug)]
 pub(super) struct List {
     path: PathBuf,
     /// The state of the file that was read; `None` when there was nothing to look at.
@@ -93,6 +93,13 @@ impl List {
     /// The entries in the order of the file; of two with the same token the later one counts.
     pub(super) fn entries(&self) -> &[(Arc<str>, Address)] {
         &self.entries
+    }
+}
+
+impl fmt::Debug for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, state, entries, .. } = self;
+        write!(f, "List({path:?}, {state:?}, {} entries)", entries.len())
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +23,7 @@ const REST: u32 = 10;
 const MAX_REST: Duration = Duration::from_secs(2);
 
 /// What a source held when it was last looked at.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Snapshot {
     /// Where each token stands. A look-up compares keyed hashes (SipHash, with a key of this
     /// process) before it compares text, so its time tells nobody how much of a guess was right.
@@ -50,6 +51,12 @@ impl Snapshot {
     }
 }
 
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Snapshot({} tokens, {:?})", self.index.len(), self.trouble)
+    }
+}
+
 /// Looks at the files, and reads those that have changed. It blocks.
 #[derive(Debug)]
 pub(super) struct Scanner {
@@ -62,27 +69,40 @@ pub(super) struct Scanner {
     pub(super) rested: Instant,
     /// How many times a file was read.
     pub(super) reads: u64,
+    /// Whether the last scan found the source.
+    is_readable: bool,
     /// Whether the source is a directory: its files may change each other's entries.
     pub(super) is_directory: bool,
 }
 
 impl Scanner {
     pub(super) fn new(source: PathBuf) -> Self {
-        let (lists, rested) = (HashMap::new(), Instant::now());
-        Self { source, lists, began: None, rested, reads: 0, is_directory: false }
+        Self {
+            source,
+            lists: HashMap::new(),
+            began: None,
+            rested: Instant::now(),
+            reads: 0,
+            is_readable: false,
+            is_directory: false,
+        }
     }
 
     /// Looks at the source; `None`: nothing has changed since the last time.
     pub(super) fn scan(&mut self) -> Option<Snapshot> {
         let began = Instant::now();
-        let is_first = self.began.replace(began).is_none();
+        self.began = Some(began);
         let found = self.files();
         let looked = Instant::now();
         self.rested = looked + ((looked - began) * REST).min(MAX_REST);
         match found.and_then(|files| self.read(files)) {
-            Ok(has_changed) => (has_changed || is_first).then(|| self.snapshot()),
+            Ok(has_changed) => {
+                let is_back = !std::mem::replace(&mut self.is_readable, true);
+                (has_changed || is_back).then(|| self.snapshot())
+            }
             Err(error) => {
                 self.lists.clear();
+                self.is_readable = false;
                 let trouble = format!("{}: {error}", self.source.display());
                 Some(Snapshot { trouble: Some(trouble), ..Snapshot::default() })
             }

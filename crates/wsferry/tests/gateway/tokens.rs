@@ -350,7 +350,7 @@ async fn a_directory_of_many_files_is_read_once() {
     assert_eq!(source.reads(), MANY as u64);
 }
 
-const MANY: usize = 100_000;
+const MANY: usize = 20_000;
 
 #[tokio::test]
 async fn a_file_named_by_the_token_holds_the_target() {
