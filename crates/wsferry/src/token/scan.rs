@@ -25,8 +25,8 @@ const MAX_REST: Duration = Duration::from_secs(2);
 /// What a source held when it was last looked at.
 #[derive(Default)]
 pub(super) struct Snapshot {
-    /// Where each token stands. A look-up compares keyed hashes (SipHash, with a key of this
-    /// process) before it compares text, so its time tells nobody how much of a guess was right.
+    /// Where each token stands. A look-up compares keyed hashes (the standard library's, with
+    /// a key of this process) before it compares text, so its time tells nobody how much of a guess was right.
     index: HashMap<Arc<str>, (Arc<List>, usize)>,
     /// Why there is nothing.
     trouble: Option<String>,
