@@ -189,14 +189,14 @@ async fn half_a_line_never_leads_anywhere() {
         let mut file = fs::File::create(&path).unwrap();
         file.write_all(b"a: 10.0.0.1:59").unwrap();
         let other = Arc::clone(&source);
-        let looking = tokio::spawn(async move { target(&*other, "a").await });
-        tokio::task::yield_now().await; // it has begun
+        let mut looking = tokio::spawn(async move { target(&*other, "a").await });
+        let early = tokio::time::timeout(Duration::from_millis(10), &mut looking).await;
         file.write_all(b"11\n").unwrap();
         // A machine that slept meanwhile proves nothing.
         let took = began.elapsed();
-        let found = soon(looking).await.unwrap();
         if took < Duration::from_millis(30) {
-            assert_eq!(found, "10.0.0.1:5911");
+            assert!(early.is_err(), "it does not wait until the file is still: {early:?}");
+            assert_eq!(soon(looking).await.unwrap(), "10.0.0.1:5911");
             proofs += 1;
         }
         if proofs == 3 {
