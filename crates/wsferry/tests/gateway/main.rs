@@ -20,4 +20,5 @@ mod isolation;
 mod memory;
 mod stopping;
 mod support;
+#[cfg(unix)] // links, pipes and sockets
 mod tokens;
