@@ -61,6 +61,25 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// `--record` does not name a file that can be created.
+    #[error(
+        "cannot record to {path:?}: {source}. Give --record a file name in a directory that exists \
+         and may be written to"
+    )]
+    Record {
+        /// The file, without the number of a session.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A recording that is to be played back cannot be used.
+    #[error("cannot play {path:?} back: {source}. Give a file that --record has written")]
+    Replay {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 /// Why a target could not be reached.
