@@ -72,14 +72,6 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// A recording that is to be played back cannot be used.
-    #[error("cannot play {path:?} back: {source}. Give a file that --record has written")]
-    Replay {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
 }
 
 /// Why a target could not be reached.

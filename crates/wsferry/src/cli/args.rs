@@ -11,12 +11,16 @@ use wsferry::config::{self, Config, ListenAddress, default, keep_alive, seconds}
 use wsferry::front::{Dial, Files};
 use wsferry_proto::Kind;
 
+use super::replay::Replay;
+
 /// What to do.
 pub(crate) enum Command {
     /// Run a gateway.
     Gate(Box<Gate>),
     /// Show the whole story in one process.
     Demo(Demo),
+    /// Play a recording back.
+    Replay(Replay),
 }
 
 /// A gateway to be run.
@@ -59,6 +63,8 @@ struct Typed {
 enum Other {
     /// Start a TCP echo server, a gateway and a page, and say where to look
     Demo(Demo),
+    /// Play a recorded session back to a browser, or show it as text
+    Replay(Replay),
 }
 
 /// `wsferry demo`.
@@ -177,6 +183,7 @@ pub(crate) fn parse() -> Command {
     let typed = Typed::try_parse().unwrap_or_else(|error| plain_words(error).exit());
     match (typed.subcommand, typed.gate) {
         (Some(Other::Demo(demo)), _) => Command::Demo(demo),
+        (Some(Other::Replay(replay)), _) => Command::Replay(replay),
         (None, Some(gate)) => Command::Gate(Box::new(gate.valid())),
         (None, None) => {
             let mut command = <Typed as clap::CommandFactory>::command();

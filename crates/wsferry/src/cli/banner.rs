@@ -17,6 +17,7 @@ pub(super) fn for_gateway(config: &Config, gateway: &Gateway) -> String {
         Address::Echo => "the built-in echo".to_owned(),
         tcp @ Address::Tcp { .. } => format!("TCP {tcp}"),
         Address::Unix(path) => format!("Unix socket {}", path.display()),
+        Address::Recording(recording) => format!("the recording {}", recording.path.display()),
     };
     let _ = writeln!(text, "  listening  {}", listening.join(", "));
     let _ = writeln!(text, "  WebSocket  ws://{host}/  ->  {target}");

@@ -4,6 +4,7 @@ mod args;
 mod banner;
 mod demo;
 mod log;
+mod replay;
 mod signals;
 
 use anyhow::{Context, Result};
@@ -22,6 +23,7 @@ pub(crate) fn run(command: Command) -> Result<()> {
     let result = match command {
         Command::Gate(gate) => runtime.block_on(gate_way(*gate)),
         Command::Demo(demo) => runtime.block_on(demo::run(&demo)),
+        Command::Replay(replay) => runtime.block_on(replay::run(replay)),
     };
     // Whatever the drain left is cut off now; a name that is still being looked up is not waited for.
     runtime.shutdown_background();

@@ -168,6 +168,8 @@ pub fn plain(listen: ListenAddress, target: Address) -> Config {
         max_connections: None,
         max_handshakes: default::MAX_HANDSHAKES.parse().unwrap_or(1024),
         run_once: false,
+        record: None,
+        traffic: None,
     }
 }
 

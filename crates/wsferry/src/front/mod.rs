@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Policy;
+use crate::record::Taps;
 use crate::target::Dialer;
 
 /// When the target is dialled.
@@ -62,4 +63,6 @@ pub struct Front {
     pub run_once: bool,
     /// Whether that session has begun.
     pub had_session: AtomicBool,
+    /// What sees the payload of sessions.
+    pub taps: Taps,
 }

@@ -69,7 +69,8 @@ mod tests {
     #[test]
     fn what_is_good_is_shown_before_the_error() {
         let mut out = Vec::new();
-        let error = dump(&b"var VNC_frame_data = [\n'{1{x',\n!\n"[..], &mut out).unwrap().unwrap_err();
+        let error =
+            dump(&b"var VNC_frame_data = [\n'{1{x',\n!\n"[..], &mut out).unwrap().unwrap_err();
         assert!(error.to_string().starts_with("line 3 is not a frame"), "{error}");
         assert!(out.starts_with(b"0.001 s to client 1 bytes\n"));
     }

@@ -21,7 +21,8 @@ impl Names {
     pub(super) fn new(path: &Path) -> io::Result<Self> {
         // A program that detaches changes its directory.
         let path = std::path::absolute(path)?;
-        let no_name = || io::Error::new(io::ErrorKind::InvalidInput, "it is not the name of a file");
+        let no_name =
+            || io::Error::new(io::ErrorKind::InvalidInput, "it is not the name of a file");
         let mut prefix = path.file_name().ok_or_else(no_name)?.to_owned();
         prefix.push(".");
         let directory = path.parent().ok_or_else(no_name)?.to_owned();
@@ -168,7 +169,7 @@ mod tests {
     fn a_file_that_could_not_be_finished_ends_with_its_last_whole_line() {
         let folder = tempfile::tempdir().unwrap();
         for (written, kept) in [
-            ("'{1{one',\n'{2{two", "'{1{one',\n"),
+            ("'{1{one',\n'{2{two and", "'{1{one',\n"),
             ("'{1{one',\n'{2", ""), // the end would not fit into what was there
             ("", ""),
         ] {

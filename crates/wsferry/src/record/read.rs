@@ -385,7 +385,11 @@ mod tests {
             ("var VNC_frame_data = [\n'{1{\\u0100',\n", 2, EXPECTED_STRING),
             ("var VNC_frame_data = [\n'{1{\u{20ac}',\n", 2, EXPECTED_STRING),
         ] {
-            assert_eq!(read(text.as_bytes()), Err(format!("line {number} is not {expected}")), "{text}");
+            assert_eq!(
+                read(text.as_bytes()),
+                Err(format!("line {number} is not {expected}")),
+                "{text}"
+            );
         }
         let text = b"var VNC_frame_encoding = \"base64\"\nvar VNC_frame_data = [\n'{1{*',\n";
         assert_eq!(read(text), Err(format!("line 3 is not {EXPECTED_BASE64}")));

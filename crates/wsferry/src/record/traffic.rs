@@ -13,6 +13,9 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::outcome::Direction;
 use crate::tap::Tap;
 
+/// What comes before all marks.
+const LEGEND: &str = "client receive }  target send >  target receive {  client send <\n";
+
 /// As many marks may wait; when the reader is slower, the next ones are not printed.
 const MAX_WAITING: usize = 4096;
 
@@ -51,6 +54,7 @@ impl fmt::Debug for Traffic {
 }
 
 fn print(waiting: &Receiver<Mark>, mut out: impl Write) {
+    let _ = out.write_all(LEGEND.as_bytes()).and_then(|()| out.flush());
     let mut kept = Vec::new();
     while let Ok(first) = waiting.recv() {
         let mut text = String::new();
@@ -124,7 +128,8 @@ mod tests {
         drop(tap);
         tasks.close();
         tokio::time::timeout(std::time::Duration::from_secs(10), tasks.wait()).await.unwrap();
-        assert_eq!(seen.try_iter().collect::<Vec<_>>().concat(), b"}>{<");
+        let printed = seen.try_iter().collect::<Vec<_>>().concat();
+        assert_eq!(printed.strip_prefix(LEGEND.as_bytes()), Some(&b"}>{<"[..]));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::error::StartError;
 use crate::front::{Dial, Files, Front, Route, Web};
 use crate::net;
 use crate::observe;
+use crate::record::{Recorder, Taps, Traffic};
 use crate::session::{self, Drain};
 use crate::target::Dialer;
 
@@ -57,6 +58,10 @@ pub struct Config {
     pub max_handshakes: usize,
     /// Stop after one session.
     pub run_once: bool,
+    /// Each session is recorded into this file with a number behind it.
+    pub record: Option<PathBuf>,
+    /// Where the payload of sessions leaves its marks.
+    pub traffic: Option<Traffic>,
 }
 
 /// A gateway that is bound, and accepts when it runs.
@@ -89,6 +94,8 @@ impl Gateway {
     /// One sentence that says what is wrong and what to do.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let web = config.web.map(open_files).transpose()?;
+        let recorder = config.record.map(|path| Recorder::new(&path)).transpose()?;
+        let tasks = TaskTracker::new();
         resolve_target(&config.target).await?;
         let addresses = net::resolve_listen(&config.listen_host, config.listen_port).await?;
         let listeners = net::bind(&addresses)?;
@@ -111,6 +118,7 @@ impl Gateway {
             stop: CancellationToken::new(),
             run_once: config.run_once,
             had_session: AtomicBool::new(false),
+            taps: Taps::new(recorder, config.traffic, tasks.clone()),
         };
         let connections = config.max_connections.unwrap_or_else(default_max_connections);
         let shared = Shared {
@@ -118,7 +126,7 @@ impl Gateway {
             session: Arc::new(config.session),
             drain,
             drain_timeout: config.drain_timeout,
-            tasks: TaskTracker::new(),
+            tasks,
             connections: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
             handshakes: Arc::new(Semaphore::new(config.max_handshakes.min(Semaphore::MAX_PERMITS))),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),

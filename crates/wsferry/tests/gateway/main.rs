@@ -17,5 +17,7 @@ mod frames;
 mod handshake;
 mod isolation;
 mod memory;
+mod recording;
+mod replaying;
 mod stopping;
 mod support;
