@@ -88,10 +88,7 @@ impl<R: BufRead> Reader<R> {
 
     fn next_frame(&mut self) -> Result<Option<Frame>, ReadError> {
         while self.place != Place::Over {
-            let is_whole = match self.next_line()? {
-                None => return Err(self.ended()),
-                Some(is_whole) => is_whole,
-            };
+            let Some(is_whole) = self.next_line()? else { return Err(self.ended()) };
             let line = match self.place {
                 Place::Head => self.head(),
                 Place::Frames | Place::Over => self.frame(),
