@@ -199,7 +199,9 @@ async fn a_full_disk_ends_the_recording_with_its_last_line_and_the_session_goes_
     assert_eq!(client.rest().await.0, [Frame::close(1000, "")]);
     gateway.stop();
     gateway.ended().await;
-    let frames = payload(&read(&folder, "rec.1")); // to its end, without an error
+    let recording = read(&folder, "rec.1");
+    assert!(recording.ends_with("',\n'EOF'];\n"));
+    let frames = payload(&recording);
     assert!((5..50).contains(&frames.len()), "{} frames fit", frames.len());
     assert!(frames.iter().all(|(_, bytes)| sent.contains(bytes)));
 }
