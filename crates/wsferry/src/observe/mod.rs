@@ -42,17 +42,17 @@ pub fn session_ended(id: u64, client: SocketAddr, target: &dyn Display, outcome:
 
 /// A session is recorded.
 pub fn recording_began(client: &str, path: &Path) {
-    info!(client, file = %spell(path), "recording");
+    info!(%client, file = %spell(path), "recording");
 }
 
 /// A recording was ended before its session.
 pub fn recording_ended_early(client: &str, path: &Path, why: &dyn Display) {
-    warn!(client, file = %spell(path), %why, "the recording was ended; its session goes on");
+    warn!(%client, file = %spell(path), %why, "the recording was ended; its session goes on");
 }
 
 /// A session cannot be recorded.
 pub fn recording_failed(client: &str, why: &dyn Display) {
-    warn!(client, %why, "the session cannot be recorded; it goes on");
+    warn!(%client, %why, "the session cannot be recorded; it goes on");
 }
 
 fn spell(path: &Path) -> String {
