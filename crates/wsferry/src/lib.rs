@@ -15,6 +15,7 @@ pub mod front;
 pub mod net;
 pub mod observe;
 pub mod outcome;
+pub mod record;
 pub mod relay;
 pub mod request;
 pub mod server;

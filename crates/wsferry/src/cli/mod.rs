@@ -6,6 +6,7 @@ mod daemon;
 mod demo;
 mod log;
 mod pid_file;
+mod replay;
 mod signals;
 mod syslog;
 
@@ -13,10 +14,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use tokio::runtime::Runtime;
+use wsferry::config::Config;
 use wsferry::server::Gateway;
 
 pub(crate) use args::parse;
-use args::{Command, Gate};
+use args::{Command, Gate, Process};
 use pid_file::PidFile;
 
 /// Does what was asked for: what the process exits with. An error is a failed start.
@@ -33,6 +35,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             demo::run(&demo).await?;
             Ok(ExitCode::SUCCESS)
         }),
+        Command::Replay(replay) => on_runtime(replay::run(replay)),
     }
 }
 
@@ -47,15 +50,24 @@ fn on_runtime(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> 
     result
 }
 
-/// `wsferry LISTEN TARGET`: binds, says so, and runs until a signal comes.
+/// `wsferry LISTEN TARGET`.
 async fn gate_way(gate: Gate) -> Result<ExitCode> {
     let Gate { config, log, process } = gate;
     log::init(&log)?;
+    serve(config, process, banner::for_gateway).await
+}
+
+/// Binds, says so, and runs until a signal comes.
+async fn serve(
+    config: Config,
+    process: Process,
+    say: impl FnOnce(&Config, &Gateway) -> String,
+) -> Result<ExitCode> {
     let gateway = Gateway::bind(config.clone()).await?;
     let pid_file = process.pid_file.map(PidFile::write).transpose()?;
     signals::stop_on_signal(gateway.stop_token())?;
     if !log::stderr_is_a_socket() {
-        eprint!("{}", banner::for_gateway(&config, &gateway));
+        eprint!("{}", say(&config, &gateway));
     }
     if process.daemon {
         daemon::detach()?;

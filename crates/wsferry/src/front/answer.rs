@@ -17,7 +17,6 @@ use wsferry_proto::handshake::{self, Refusal, Upgrade, Verdict};
 use super::guard::{InFlight, InFlightMark};
 use super::response::{self, Body};
 use super::{Dial, Front};
-use crate::address::Address;
 use crate::auth::Denial;
 use crate::client::ClientAddress;
 use crate::error::DialError;
@@ -124,14 +123,15 @@ async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision
         None => front.route.target(&request).await?,
     };
     let dialed = match front.dial {
-        Dial::BeforeAccept if target != Address::Echo => {
+        Dial::BeforeAccept if !target.is_built_in() => {
             let dialed = front.dialer.dial(&target, front.connect_timeout).await;
             Some(dialed.map_err(|error| cannot_dial(&error))?)
         }
         _ => None,
     };
     let once = if front.run_once { Some(claim_only_session(front)?) } else { None };
-    Ok(Decision::Join(upgrade, Joining { admitted, target, tap: None, dialed, once }))
+    let tap = front.taps.for_session(&client.address);
+    Ok(Decision::Join(upgrade, Joining { admitted, target, tap, dialed, once }))
 }
 
 /// Of the clients that come at once only one gets the session of `--run-once`.

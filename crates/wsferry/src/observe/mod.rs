@@ -41,6 +41,25 @@ pub fn session_ended(id: u64, client: ClientAddress, target: &dyn Display, outco
     if cause.is_fault() { line!(warn) } else { line!(info) }
 }
 
+/// A session is recorded.
+pub fn recording_began(client: &str, path: &Path) {
+    info!(%client, file = %spell(path), "recording");
+}
+
+/// A recording was ended before its session.
+pub fn recording_ended_early(client: &str, path: &Path, why: &dyn Display) {
+    warn!(%client, file = %spell(path), %why, "the recording was ended; its session goes on");
+}
+
+/// A session cannot be recorded.
+pub fn recording_failed(client: &str, why: &dyn Display) {
+    warn!(%client, %why, "the session cannot be recorded; it goes on");
+}
+
+fn spell(path: &Path) -> String {
+    path.display().to_string().escape_debug().to_string()
+}
+
 /// A request was refused before a session began. `remedy` names the flag that would allow it.
 pub fn refused(client: ClientAddress, status: StatusCode, reason: &str, remedy: &str) {
     let status = status.as_u16();

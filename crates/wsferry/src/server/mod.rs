@@ -23,6 +23,7 @@ use crate::front::{Dial, Files, Front, Route, TokenPlace, Web};
 use crate::net;
 use crate::net::tls::{Acceptor, Connector, ConnectorSettings, ServerSettings};
 use crate::observe;
+use crate::record::{Recorder, Taps, Traffic};
 use crate::session::{self, Drain};
 use crate::target::Dialer;
 use crate::token;
@@ -60,8 +61,8 @@ pub struct Config {
     pub web_auth: bool,
     /// Where sessions are recorded: each in this file with its number behind the name.
     pub record: Option<PathBuf>,
-    /// Whether a mark is printed for each piece of data.
-    pub traffic: bool,
+    /// Where the payload of sessions leaves its marks.
+    pub traffic: Option<Traffic>,
     /// How sessions run.
     pub session: session::Settings,
     /// When the target is dialled.
@@ -142,6 +143,8 @@ impl Gateway {
         let target_tls = target_tls.map_err(StartError::setting)?;
         let plugin = config.auth_plugin.map(auth::PluginSettings::open).transpose()?;
         let listeners = Listeners::open(&config.listen).await?;
+        let recorder = config.record.map(|path| Recorder::new(&path)).transpose()?;
+        let tasks = TaskTracker::new();
         let drain = Arc::new(Drain::default());
         let front = Front {
             policy: Policy::new(config.auth, plugin, listeners.reach(), config.listen.names()),
@@ -159,6 +162,7 @@ impl Gateway {
             stop: CancellationToken::new(),
             run_once: config.run_once,
             had_session: AtomicBool::new(false),
+            taps: Taps::new(recorder, config.traffic, tasks.clone()),
         };
         let connections = config.max_connections.unwrap_or_else(default_max_connections);
         let shared = Shared {
@@ -168,7 +172,7 @@ impl Gateway {
             drain_timeout: config.drain_timeout,
             timeout: config.timeout,
             idle_timeout: config.idle_timeout,
-            tasks: TaskTracker::new(),
+            tasks,
             connections: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
             handshakes: Arc::new(Semaphore::new(config.max_handshakes.min(Semaphore::MAX_PERMITS))),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),

@@ -4,8 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use http::request::Parts;
 use wsferry::auth::{
-    Auth, BasicHTTPAuth, ClientCertCNAuth, Denial, ExpectOrigin, Pass, Policy, Settings,
+    Auth, BasicHTTPAuth, ClientCertCNAuth, Denial, ExpectOrigin, Pass, Policy, Reach, Settings,
 };
+use wsferry::client::ClientAddress;
 use wsferry::request::{Client, Request};
 use wsferry_testkit::patience::soon;
 

@@ -18,6 +18,8 @@ mod frames;
 mod handshake;
 mod isolation;
 mod memory;
+mod recording;
+mod replaying;
 mod stopping;
 mod support;
 mod tls_settings;

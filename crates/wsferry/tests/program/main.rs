@@ -7,6 +7,7 @@ mod demo;
 mod documented;
 mod foreign_clients;
 mod logging;
+mod replay;
 mod run_once;
 mod signals;
 mod start_up;

@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use wsferry::config::Config;
 
+use super::replay::Replay;
 use super::syslog::Syslog;
 use gate::TypedGate;
 use valid::Called;
@@ -21,6 +22,8 @@ pub(crate) enum Command {
     Gate(Box<Gate>),
     /// Show the whole story in one process.
     Demo(Demo),
+    /// Play a recording back.
+    Replay(Replay),
 }
 
 /// A gateway to be run.
@@ -63,7 +66,8 @@ pub(crate) struct Process {
         -h shows what is used most, --help everything.",
     override_usage = "wsferry [OPTIONS] [HOST:]PORT TARGET:PORT\n       \
                       wsferry [OPTIONS] [HOST:]PORT -- PROGRAM [ARGUMENTS]\n       \
-                      wsferry demo [OPTIONS]",
+                      wsferry demo [OPTIONS]\n       \
+                      wsferry replay [OPTIONS] FILE [[HOST:]PORT]",
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,
@@ -100,6 +104,8 @@ struct TypedWebsockify {
 enum Other {
     /// Start a TCP echo server, a gateway and a page, and say where to look
     Demo(Demo),
+    /// Play a recorded session back to a browser, or show it as text
+    Replay(Replay),
 }
 
 /// `wsferry demo`.
@@ -125,6 +131,7 @@ pub(crate) fn parse() -> Command {
             let typed: Typed = read(words);
             match typed.subcommand {
                 Some(Other::Demo(demo)) => Command::Demo(demo),
+                Some(Other::Replay(replay)) => Command::Replay(replay),
                 None => gate::<Typed>(typed.gate, called),
             }
         }

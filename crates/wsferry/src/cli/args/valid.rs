@@ -9,6 +9,7 @@ use wsferry::address::Address;
 use wsferry::config::{self, Config, Listen, ListenAddress, RouteSettings, keep_alive, plugin};
 use wsferry::front::{Dial, Files, TokenPlace};
 use wsferry::net::tls::{Ciphers, ClientAuthority, ConnectorSettings, ServerSettings};
+use wsferry::record::Traffic;
 use wsferry::server::wrapped::{self, WrapMode};
 use wsferry_proto::Kind;
 
@@ -51,7 +52,7 @@ impl TypedGate {
         config.timeout = limit(self.timeout);
         config.idle_timeout = limit(self.idle_timeout);
         config.record = self.record.take().map(absolute);
-        config.traffic = self.traffic;
+        config.traffic = self.traffic()?;
         config.auth.allow_origin = std::mem::take(&mut self.allow_origin);
         config.auth.allow_host = std::mem::take(&mut self.allow_host);
         config.auth.require_origin = self.require_origin;
@@ -295,6 +296,11 @@ impl TypedGate {
             versions: self.ssl_version,
             ciphers: self.ssl_ciphers.take().unwrap_or_default(),
         }))
+    }
+
+    fn traffic(&self) -> Result<Option<Traffic>, Misuse> {
+        let marks = self.traffic.then(|| Traffic::new(std::io::stdout())).transpose();
+        marks.map_err(|error| format!("--traffic cannot print: {error}"))
     }
 
     fn target_tls(&mut self) -> Result<Option<ConnectorSettings>, Misuse> {
