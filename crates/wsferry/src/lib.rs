@@ -11,6 +11,7 @@ pub mod auth;
 pub mod config;
 pub mod error;
 pub mod front;
+pub mod jose;
 pub mod net;
 pub mod observe;
 pub mod outcome;

@@ -40,7 +40,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rustix", &["net"]),
     ("rustls", &["net"]),
     ("tokio_rustls", &["net"]),
-    ("x509_parser", &["net"]),
+    ("reqwest", &["net"]),
+    ("x509_parser", &["jose", "net"]),
     ("jsonwebtoken", &["jose"]),
     ("redis", &["token"]),
 ];

@@ -3,11 +3,13 @@
 //! CORS does not cover WebSocket: any page in the world may open a connection to any host, and the
 //! browser adds the user's cookies. What it also adds, and no page can forge, is `Origin`.
 
+pub mod http;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 
-use http::StatusCode;
+use ::http::{HeaderValue, StatusCode};
 use wsferry_proto::{HostName, Origin};
 
 use crate::address::Address;
@@ -52,7 +54,7 @@ pub struct Denial {
     /// For the log: the flag that would let this client in; empty where none would.
     pub remedy: String,
     /// The value of WWW-Authenticate, with 401.
-    pub challenge: Option<&'static str>,
+    pub challenge: Option<HeaderValue>,
 }
 
 /// What an authentication plug-in knows of a client that it lets in.

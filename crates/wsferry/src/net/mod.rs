@@ -1,6 +1,7 @@
 //! Sockets: what the floors above need of the system, with the platform's differences kept in here.
 
 mod farewell;
+mod http;
 mod listen;
 mod socket;
 mod splice;
@@ -11,6 +12,7 @@ mod system;
 pub const PIPES: usize = 128;
 
 pub use farewell::{Farewell, farewell};
+pub use http::{HttpClient, HttpError, LONGEST_BODY, Redirects, Reply, is_http_url};
 pub use listen::{bind, resolve_listen};
 pub use socket::Socket;
 pub use splice::Pipe;

@@ -59,6 +59,11 @@ pub fn token_source_failed(client: SocketAddr, why: &str) {
     warn!(%client, why = %why.escape_debug(), "the token source cannot be asked");
 }
 
+/// What decides who may connect could not be asked.
+pub fn auth_source_failed(client: SocketAddr, why: &str) {
+    warn!(%client, why = %why.escape_debug(), "the auth source cannot be asked");
+}
+
 /// A request for a file was answered.
 pub fn served(client: SocketAddr, status: StatusCode, path: &str) {
     debug!(%client, status = status.as_u16(), path = %path.escape_debug(), "served");

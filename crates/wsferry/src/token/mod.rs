@@ -4,6 +4,11 @@
 //! A source is one file here. Adding one: its file, a line in `config/plugins.rs`, a variant of
 //! [`Settings`], a test.
 
+pub mod http;
+pub mod jwt;
+mod pair;
+pub mod redis;
+
 use std::fmt;
 use std::pin::Pin;
 
