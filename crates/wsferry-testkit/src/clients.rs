@@ -76,11 +76,26 @@ impl Client {
                 command.env("WSFERRY_TEST_NODE_MODULES", modules);
                 command
             }
-            _ => Command::new(place("WSFERRY_TEST_PYTHON", "venv/bin/python")),
+            _ => Command::new(python()),
         };
         command.arg(folder.join(script));
         command
     }
+}
+
+/// The Python with the packages of `clients/requirements.txt`.
+pub fn python() -> PathBuf {
+    place("WSFERRY_TEST_PYTHON", "venv/bin/python")
+}
+
+/// What a script in `clients/` prints.
+pub async fn output_of(script: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
+    let mut command = Command::new(python());
+    command.arg(folder.join(script));
+    let exit = Program::spawn(command).exit().await;
+    assert!(exit.status.success(), "{script}: {}", exit.stderr);
+    exit.stdout
 }
 
 /// Where `scripts/test` says that something is, else where it puts it.

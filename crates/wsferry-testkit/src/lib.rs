@@ -10,5 +10,6 @@ pub mod cpp;
 pub mod patience;
 pub mod program;
 pub mod raw;
+pub mod redis;
 pub mod stream;
 pub mod targets;

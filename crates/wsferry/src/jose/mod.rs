@@ -37,10 +37,11 @@ impl fmt::Debug for Key {
 /// Why a token is not to be believed. It holds nothing of the token.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum Flaw {
-    /// Three or five parts in base64url, with JSON in them.
-    #[error("it is no JWS and no JWE in the compact form")]
+    /// Three or five parts in base64url, with JSON in them. Those of an unknown algorithm, `none`
+    /// above all, are not read at all.
+    #[error("it is no JWS and no JWE in the compact form, or of an unknown algorithm or none")]
     Form,
-    /// `none`, an algorithm of another kind of key, or an unknown one.
+    /// An algorithm of another kind of key.
     #[error("its algorithm is not one of this key")]
     Algorithm,
     /// RFC 7515 §4.1.11, RFC 7516 §4.1.3: what is critical must be understood.
@@ -91,8 +92,6 @@ impl Key {
         let token = token.map_err(|error| match error.kind() {
             ErrorKind::InvalidSignature => Flaw::Signature,
             ErrorKind::InvalidAlgorithm => Flaw::Algorithm,
-            // An algorithm without a name in the library, `none` above all.
-            ErrorKind::Json(error) if error.to_string().contains("variant") => Flaw::Algorithm,
             _ => Flaw::Form,
         })?;
         if token.header.crit.is_some() {

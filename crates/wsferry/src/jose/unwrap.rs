@@ -21,7 +21,7 @@ pub(super) const fn aes(key_length: usize) -> Option<&'static Algorithm> {
 pub(super) fn unwrap(wrapping_key: &[u8], wrapped: &[u8]) -> Option<Vec<u8>> {
     const BLOCK: usize = 8;
     const INTEGRITY: [u8; BLOCK] = [0xa6; BLOCK]; // §2.2.3.1
-    if wrapped.len() < 3 * BLOCK || wrapped.len() % BLOCK != 0 {
+    if wrapped.len() < 3 * BLOCK || !wrapped.len().is_multiple_of(BLOCK) {
         return None;
     }
     let key = UnboundCipherKey::new(aes(wrapping_key.len())?, wrapping_key).ok()?;

@@ -19,3 +19,5 @@ mod isolation;
 mod memory;
 mod stopping;
 mod support;
+mod token_jwt;
+mod token_redis;

@@ -60,7 +60,7 @@ struct State {
 
 enum Client {
     Server(redis::Client),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
     Sentinel(Box<SentinelClient>),
 }
 
@@ -247,7 +247,7 @@ impl Client {
                 if settings.is_tls {
                     builder = builder.tls(TlsMode::Secure).certs(certificates);
                 }
-                Self::Cluster(builder.build()?)
+                Self::Cluster(Box::new(builder.build()?))
             }
             Place::Sentinel { nodes, master } => {
                 let nodes = nodes.into_iter().map(address);

@@ -188,7 +188,7 @@ fn decode(text: &str) -> Result<String, SettingsError> {
 
 fn node(text: &str, default: u16) -> Result<Node, SettingsError> {
     let (host, port_text) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, rest)) if rest.is_empty() => (host, ""),
+        Some((host, "")) => (host, ""),
         Some((host, rest)) => {
             (host, rest.strip_prefix(':').ok_or(SettingsError("no colon before the port"))?)
         }
