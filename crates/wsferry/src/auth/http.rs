@@ -25,7 +25,7 @@ use thiserror::Error;
 
 use super::{Auth, Checked, Denial, Pass};
 use crate::address::Address;
-use crate::net::{HttpClient, Reply, is_http_url};
+use crate::net::{HttpClient, Reply, http_server};
 use crate::observe;
 use crate::request::Request;
 
@@ -76,7 +76,7 @@ impl FromStr for ServiceUrl {
     type Err = ServiceUrlError;
 
     fn from_str(text: &str) -> Result<Self, ServiceUrlError> {
-        if is_http_url(text) { Ok(Self(text.to_owned())) } else { Err(ServiceUrlError) }
+        if http_server(text).is_some() { Ok(Self(text.to_owned())) } else { Err(ServiceUrlError) }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::{Client, Response, Url};
 use rustls::ClientConfig;
 use thiserror::Error;
 use tokio::time::timeout;
@@ -117,10 +117,13 @@ impl HttpClient {
     }
 }
 
-/// Whether a text is the URL of a web service.
-pub fn is_http_url(text: &str) -> bool {
-    let url = reqwest::Url::parse(text);
-    url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+/// What of a URL decides who is asked, and as whom: all before the path, with the password that may
+/// be there. None if it is not of a web service.
+pub fn http_server(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    let is_good = matches!(url.scheme(), "http" | "https") && url.has_host();
+    let login = format!("{}:{}", url.username(), url.password().unwrap_or_default());
+    is_good.then(|| format!("{login}@{}", url.origin().ascii_serialization()))
 }
 
 async fn read(mut response: Response) -> Result<Reply, HttpError> {

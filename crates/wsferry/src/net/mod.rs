@@ -12,7 +12,7 @@ mod system;
 pub const PIPES: usize = 128;
 
 pub use farewell::{Farewell, farewell};
-pub use http::{HttpClient, HttpError, LONGEST_BODY, Redirects, Reply, is_http_url};
+pub use http::{HttpClient, HttpError, LONGEST_BODY, Redirects, Reply, http_server};
 pub use listen::{bind, resolve_listen};
 pub use socket::Socket;
 pub use splice::Pipe;

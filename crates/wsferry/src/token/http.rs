@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::pair;
 use super::{LookUp, LookUpError, Token, TokenSource};
 use crate::address::Address;
-use crate::net::{HttpClient, Reply, is_http_url};
+use crate::net::{HttpClient, Reply, http_server};
 
 /// A look-up that takes longer has failed.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -72,15 +72,14 @@ impl FromStr for UrlPattern {
         if behind.contains('\0') {
             return Err(UrlPatternError::Place);
         }
-        let (_, place) = before.split_once("://").ok_or(UrlPatternError::Url)?;
-        if !place.contains(['/', '?']) || place.contains('#') {
-            return Err(UrlPatternError::Host);
-        }
         let pattern = Self { before: before.to_owned(), behind: behind.to_owned() };
-        if !is_http_url(&pattern.url("token").ok_or(UrlPatternError::Url)?) {
-            return Err(UrlPatternError::Url);
+        let server = |token| pattern.url(token).and_then(|url| http_server(&url));
+        let is_url = http_server(&text.replace('\0', "token")).is_some();
+        match (server("a"), server("b")) {
+            _ if !is_url => Err(UrlPatternError::Url),
+            (Some(one), Some(other)) if one == other && !before.contains('#') => Ok(pattern),
+            _ => Err(UrlPatternError::Host),
         }
-        Ok(pattern)
     }
 }
 

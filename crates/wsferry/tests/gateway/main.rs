@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod auth_http;
 mod delivery;
 mod dial;
 mod echo;
@@ -17,7 +18,10 @@ mod frames;
 mod handshake;
 mod isolation;
 mod memory;
+mod own_auth;
+mod service;
 mod stopping;
 mod support;
+mod token_http;
 mod token_jwt;
 mod token_redis;

@@ -59,7 +59,7 @@ struct State {
 }
 
 enum Client {
-    Server(redis::Client),
+    Server(Box<redis::Client>),
     Cluster(Box<ClusterClient>),
     Sentinel(Box<SentinelClient>),
 }
@@ -221,16 +221,17 @@ impl Client {
         };
         let address = |node| if settings.is_tls { tls(node) } else { tcp(node) };
         Ok(match settings.place {
-            Place::Socket(path) => Self::Server(redis::Client::open(
-                ConnectionAddr::Unix(path).into_connection_info()?.set_redis_settings(login),
-            )?),
+            Place::Socket(path) => {
+                let info = ConnectionAddr::Unix(path).into_connection_info()?;
+                Self::Server(Box::new(redis::Client::open(info.set_redis_settings(login))?))
+            }
             Place::Server(node) => {
                 let info = address(node).into_connection_info()?.set_redis_settings(login);
-                Self::Server(if settings.is_tls {
+                Self::Server(Box::new(if settings.is_tls {
                     redis::Client::build_with_tls(info, certificates)?
                 } else {
                     redis::Client::open(info)?
-                })
+                }))
             }
             Place::Cluster(nodes) => {
                 let nodes = nodes.into_iter().map(address);
