@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 use wsferry::token::redis::{Settings, TokenRedis};
 use wsferry::token::{LookUpError, MAX_LENGTH, Token, TokenSource};
 use wsferry_testkit::patience::soon;
@@ -252,6 +253,35 @@ async fn a_redis_that_stops_answering_is_given_up_and_found_again() {
     assert!(matches!(error, LookUpError::Unavailable(_)), "{error}");
     assert!(start.elapsed() < Duration::from_millis(2500), "{:?}", start.elapsed());
     found_again(&source, "token").await;
+}
+
+#[tokio::test]
+async fn a_connection_that_fell_silent_is_replaced_by_the_next_look_up() {
+    let redis = Redis::start(&[]).await;
+    redis.set("token", "vnc:5900").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let source = source(&format!("127.0.0.1:{}", listener.local_addr().unwrap().port()));
+    // As when a firewall forgets a connection: nothing passes any more, and nobody is told.
+    let fell_silent = CancellationToken::new();
+    let (port, silence) = (redis.port(), fell_silent.clone());
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let silence =
+                if silence.is_cancelled() { CancellationToken::new() } else { silence.clone() };
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                let copy = tokio::io::copy_bidirectional(&mut client, &mut server);
+                if silence.run_until_cancelled(copy).await.is_none() {
+                    std::future::pending::<()>().await;
+                }
+            });
+        }
+    });
+    assert_eq!(look_up(&source, "token").await.unwrap(), "vnc:5900");
+    fell_silent.cancel();
+    let error = look_up(&source, "token").await.unwrap_err();
+    assert!(matches!(error, LookUpError::Unavailable(_)), "{error}");
+    assert_eq!(look_up(&source, "token").await.unwrap(), "vnc:5900");
 }
 
 #[tokio::test]
