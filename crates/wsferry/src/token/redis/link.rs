@@ -11,7 +11,7 @@ use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncCommands, AsyncConnectionConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo,
-    RedisConnectionInfo, RedisError, RedisResult, ServerErrorKind, TlsCertificates, TlsMode,
+    RedisConnectionInfo, RedisError, RedisResult, TlsCertificates, TlsMode,
 };
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -173,12 +173,9 @@ fn describe(error: &RedisError) -> LinkError {
     if error.code() == Some("WRONGTYPE") || error.kind() == ErrorKind::UnexpectedReturnType {
         return LinkError::NoText;
     }
-    LinkError::Failed(match (error.kind(), error.code()) {
-        (ErrorKind::Server(ServerErrorKind::ResponseError) | ErrorKind::Extension, None) => {
-            "it refuses to answer".to_owned()
-        }
-        (_, Some(code)) => format!("it answers {code}"),
-        _ => error.to_string(),
+    LinkError::Failed(match error.code() {
+        Some(code) => format!("it answers {code}"),
+        None => error.to_string(),
     })
 }
 
