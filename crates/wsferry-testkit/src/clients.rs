@@ -71,7 +71,7 @@ impl Client {
         };
         let mut command = match self {
             Self::Ws => return node(script),
-            _ => Command::new(place("WSFERRY_TEST_PYTHON", "venv/bin/python")),
+            _ => Command::new(python()),
         };
         command.arg(folder.join(script));
         command
@@ -89,6 +89,21 @@ pub fn node(script: &str) -> Command {
 /// Where the packages of npm are.
 pub fn node_modules() -> PathBuf {
     place("WSFERRY_TEST_NODE_MODULES", "node/node_modules")
+}
+
+/// The Python with the packages of `clients/requirements.txt`.
+pub fn python() -> PathBuf {
+    place("WSFERRY_TEST_PYTHON", "venv/bin/python")
+}
+
+/// What a script in `clients/` prints.
+pub async fn output_of(script: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
+    let mut command = Command::new(python());
+    command.arg(folder.join(script));
+    let exit = Program::spawn(command).exit().await;
+    assert!(exit.status.success(), "{script}: {}", exit.stderr);
+    exit.stdout
 }
 
 /// Where `scripts/test` says that something is, else where it puts it.

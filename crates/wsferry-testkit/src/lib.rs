@@ -12,5 +12,6 @@ pub mod pki;
 pub mod program;
 pub mod raw;
 pub mod shim;
+pub mod redis;
 pub mod stream;
 pub mod targets;

@@ -12,6 +12,7 @@ pub mod client;
 pub mod config;
 pub mod error;
 pub mod front;
+pub mod jose;
 pub mod net;
 pub mod observe;
 pub mod outcome;

@@ -32,6 +32,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub struct CredentialsError;
 
 /// Lets in who knows the user's name and password.
+#[derive(Clone)]
 pub struct BasicHTTPAuth {
     user: String,
     user_hash: Digest,
@@ -87,7 +88,7 @@ fn denial(reason: &'static str) -> Denial {
         status: StatusCode::UNAUTHORIZED,
         reason: reason.into(),
         remedy: String::new(),
-        challenge: Some(CHALLENGE),
+        challenge: Some(HeaderValue::from_static(CHALLENGE)),
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Auth, Checked, Denial, Pass};
 use crate::request::Request;
 
 /// Lets in clients whose certificate, which TLS has checked, names one of a list.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ClientCertCNAuth {
     names: Vec<String>,
 }

@@ -5,13 +5,14 @@
 
 mod basic;
 mod certificate;
+pub mod http;
 mod origin;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 
-use http::StatusCode;
+use ::http::{HeaderValue, StatusCode};
 use wsferry_proto::{HostName, Origin};
 
 pub use basic::{BasicHTTPAuth, CredentialsError};
@@ -20,6 +21,7 @@ pub use origin::ExpectOrigin;
 
 use crate::address::Address;
 use crate::error::StartError;
+use crate::net::{HttpClient, Redirects};
 use crate::request::Request;
 
 /// What the rules allow beyond what is always allowed.
@@ -61,7 +63,7 @@ pub struct Denial {
     /// For the log: the flag that would let this client in; empty where none would.
     pub remedy: String,
     /// The value of WWW-Authenticate, with 401.
-    pub challenge: Option<&'static str>,
+    pub challenge: Option<HeaderValue>,
 }
 
 /// What an authentication plug-in knows of a client that it lets in.
@@ -223,7 +225,16 @@ impl Policy {
 
 /// Which plug-in, and what it goes by.
 #[derive(Clone, Debug)]
-pub enum PluginSettings {}
+pub enum PluginSettings {
+    /// A user and a password.
+    Basic(BasicHTTPAuth),
+    /// Origins.
+    Origin(ExpectOrigin),
+    /// Common names of certificates.
+    Certificate(ClientCertCNAuth),
+    /// A web service.
+    Http(http::ServiceUrl),
+}
 
 impl PluginSettings {
     /// Makes it ready.
@@ -231,6 +242,15 @@ impl PluginSettings {
     /// # Errors
     /// What it names cannot be used.
     pub fn open(self) -> Result<Box<dyn Auth>, StartError> {
-        match self {}
+        Ok(match self {
+            Self::Basic(auth) => Box::new(auth),
+            Self::Origin(auth) => Box::new(auth),
+            Self::Certificate(auth) => Box::new(auth),
+            Self::Http(url) => {
+                // A redirect to a login page is no yes.
+                let client = HttpClient::open(Redirects::Never).map_err(StartError::setting)?;
+                Box::new(http::HttpAuth::new(client, url))
+            }
+        })
     }
 }

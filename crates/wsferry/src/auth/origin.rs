@@ -8,7 +8,7 @@ use super::{Auth, Checked, Denial, Pass};
 use crate::request::Request;
 
 /// Lets in pages of some origins.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ExpectOrigin {
     origins: Vec<Origin>,
 }

@@ -163,8 +163,8 @@ fn refuse(client: ClientAddress, no: &No) -> Response<Body> {
         No::Policy(denial) => {
             observe::refused(client, denial.status, &denial.reason, &denial.remedy);
             let mut response = response::sentence(denial.status, &denial.reason);
-            if let Some(challenge) = denial.challenge {
-                let challenge = http::HeaderValue::from_static(challenge);
+            if let Some(challenge) = &denial.challenge {
+                let challenge = challenge.clone();
                 response.headers_mut().insert(http::header::WWW_AUTHENTICATE, challenge);
             }
             response

@@ -3,6 +3,7 @@
 mod farewell;
 mod file;
 mod group;
+mod http;
 mod listen;
 mod socket;
 mod splice;
@@ -18,6 +19,7 @@ pub const PIPES: usize = 128;
 pub use farewell::{Farewell, farewell};
 pub use file::{Stamp, open_file};
 pub use group::Group;
+pub use http::{HttpClient, HttpError, LONGEST_BODY, Redirects, Reply, http_server};
 pub use listen::{Listener, bind, resolve_listen};
 pub use socket::Socket;
 pub use splice::Pipe;

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod auth_http;
 mod auth_plugins;
 mod delivery;
 mod dial;
@@ -18,11 +19,16 @@ mod frames;
 mod handshake;
 mod isolation;
 mod memory;
+mod own_auth;
 mod recording;
 mod replaying;
+mod service;
 mod stopping;
 mod support;
 mod tls_settings;
+mod token_http;
+mod token_jwt;
+mod token_redis;
 #[cfg(unix)] // links, pipes and sockets
 mod tokens;
 #[cfg(target_os = "linux")]

@@ -42,7 +42,7 @@ impl TypedGate {
         config.tls = tls;
         config.target_tls = self.target_tls()?;
         config.auth_plugin = match self.auth_plugin.take() {
-            Some(class) => Some(plugin::auth(&class, self.auth_source.take())?),
+            Some(class) => Some(plugin::auth(&class, self.auth_source.as_deref())?),
             None => None,
         };
         config.web_auth = self.web_auth;
@@ -189,7 +189,7 @@ impl TypedGate {
         };
         let mut routes = Vec::new();
         if let Some(class) = class {
-            let source = plugin::token(&class, source)?;
+            let source = plugin::token(&class, source.as_deref())?;
             routes.push(("--token-plugin", RouteSettings::Token { source, place }));
         }
         if let Some(path) = self.unix_target.take() {
