@@ -76,11 +76,25 @@ impl Client {
                 command.env("WSFERRY_TEST_NODE_MODULES", modules);
                 command
             }
-            _ => Command::new(place("WSFERRY_TEST_PYTHON", "venv/bin/python")),
+            _ => return python(script),
         };
         command.arg(folder.join(script));
         command
     }
+}
+
+/// A script of `clients/`, with what it needs.
+pub fn python(script: &str) -> Command {
+    let mut command = Command::new(place("WSFERRY_TEST_PYTHON", "venv/bin/python"));
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script));
+    command
+}
+
+/// The real websockify, from `PyPI`.
+pub fn websockify() -> Command {
+    let mut command = python("real_websockify.py");
+    command.env("OPENBLAS_NUM_THREADS", "1"); // numpy starts threads that nobody needs
+    command
 }
 
 /// Where `scripts/test` says that something is, else where it puts it.

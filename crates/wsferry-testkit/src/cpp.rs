@@ -24,9 +24,13 @@ pub fn run_demo_server(arguments: &[&str]) -> Program {
 /// `cpp/plain-echo.cpp`: one client at a time, answers with what it read, byte for byte. Started on
 /// `port`, 0 for a free one: the server, and where it listens.
 pub async fn plain_server(port: u16) -> (Program, u16) {
+    listening(Program::start(plain_program(), &[&port.to_string()])).await
+}
+
+/// The program of [`plain_server`], for those who start it themselves.
+pub fn plain_program() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let program = BUILT.get_or_init(|| build("cpp/plain-echo.cpp"));
-    listening(Program::start(program, &[&port.to_string()])).await
+    BUILT.get_or_init(|| build("cpp/plain-echo.cpp"))
 }
 
 async fn listening(server: Program) -> (Program, u16) {

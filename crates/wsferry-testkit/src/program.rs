@@ -59,10 +59,15 @@ impl Program {
     }
 
     /// Starts a command that was made ready by the caller.
-    pub fn spawn(mut command: Command) -> Self {
+    pub fn spawn(command: Command) -> Self {
+        Self::spawn_with_stdin(command, Stdio::piped())
+    }
+
+    /// Starts a command that gets something of the caller's as its standard input.
+    pub fn spawn_with_stdin(mut command: Command, stdin: Stdio) -> Self {
         command
             .env_remove("COLUMNS") // the width of the developer's terminal
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
@@ -104,6 +109,11 @@ impl Program {
     pub async fn signal(&self, signal: Signal) {
         let id = self.child.id().expect("the program runs");
         send_signal(signal, &[id]).await;
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
     }
 
     /// Waits until it has ended by itself.
@@ -179,7 +189,7 @@ pub fn port_behind(line: &str, prefix: &str) -> u16 {
 }
 
 /// Sends a signal to processes, through the shell: the system call would need unsafe code.
-pub(crate) async fn send_signal(signal: Signal, processes: &[u32]) {
+pub async fn send_signal(signal: Signal, processes: &[u32]) {
     let mut command = Command::from(signal_command(signal, processes));
     let status = command.status().await.expect("there is a shell");
     assert!(status.success(), "{signal:?} was not delivered to {processes:?}");
@@ -195,6 +205,36 @@ pub(crate) fn signal_command(signal: Signal, processes: &[u32]) -> std::process:
     let mut command = std::process::Command::new("sh");
     command.args(["-c", &format!("kill -{name} {}", ids.join(" "))]);
     command
+}
+
+/// Whether a program listens on a TCP port of this machine. The system is asked, so that a program
+/// that counts its connections sees none.
+pub fn listens(port: u16) -> bool {
+    let local = format!(":{port:04X}");
+    let is_it = |line: &str| {
+        let mut fields = line.split_whitespace().skip(1);
+        fields.next().is_some_and(|address| address.ends_with(&local))
+            && fields.nth(1) == Some("0A") // TCP_LISTEN
+    };
+    ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .any(|table| std::fs::read_to_string(table).is_ok_and(|table| table.lines().any(is_it)))
+}
+
+/// Ends all programs that have a path on their command line, for those that nobody else takes along.
+pub fn kill_all_with(path: &Path) {
+    let path = path.as_os_str().as_encoded_bytes();
+    let Ok(processes) = std::fs::read_dir("/proc") else { return };
+    let belongs = |id: &u32| {
+        let command_line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        command_line.windows(path.len()).any(|part| part == path)
+    };
+    let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let ids: Vec<u32> = ids.filter(belongs).collect();
+    if !ids.is_empty() {
+        // Some of them may be gone before their turn.
+        let _ = signal_command(Signal::Kill, &ids).output();
+    }
 }
 
 /// A port of 127.0.0.1 where nothing listens, and that nobody else gets by chance for as long as
