@@ -207,18 +207,24 @@ pub(crate) fn signal_command(signal: Signal, processes: &[u32]) -> std::process:
     command
 }
 
-/// Whether a program listens on a TCP port of this machine. The system is asked, so that a program
-/// that counts its connections sees none.
+/// Whether a program listens on a port of 127.0.0.1 or `[::1]`. The system is asked, so that a
+/// program that counts its connections sees none.
 pub fn listens(port: u16) -> bool {
-    let local = format!(":{port:04X}");
-    let is_it = |line: &str| {
-        let mut fields = line.split_whitespace().skip(1);
-        fields.next().is_some_and(|address| address.ends_with(&local))
-            && fields.nth(1) == Some("0A") // TCP_LISTEN
-    };
-    ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .any(|table| std::fs::read_to_string(table).is_ok_and(|table| table.lines().any(is_it)))
+    let addresses: [SocketAddr; 2] =
+        [([127, 0, 0, 1], port).into(), (std::net::Ipv6Addr::LOCALHOST, port).into()];
+    // With this option only a listening socket is in the way.
+    addresses.into_iter().any(|address| {
+        let bound = bind_reusing(address);
+        bound.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
+    })
+}
+
+fn bind_reusing(address: SocketAddr) -> std::io::Result<socket2::Socket> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 /// Ends all programs that have a path on their command line, for those that nobody else takes along.
@@ -247,13 +253,9 @@ pub struct ReservedPort {
 impl ReservedPort {
     /// Takes a free port.
     pub fn new() -> Self {
-        let (domain, kind) = (socket2::Domain::IPV4, socket2::Type::STREAM);
-        let socket = socket2::Socket::new(domain, kind, None).expect("there are sockets");
         // Bound and not listening: connections are refused, and a listener may join later.
-        socket.set_reuse_address(true).expect("the option is known");
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        socket.bind(&any.into()).expect("there is a free port");
-        Self { socket }
+        Self { socket: bind_reusing(any).expect("there is a free port") }
     }
 
     /// Its number.

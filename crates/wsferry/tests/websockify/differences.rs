@@ -190,6 +190,11 @@ differences! {
         wsferry: "what it said at the start counts",
         reason: "it is read once, as its name says; TokenFile follows the file",
     }
+    tokens::encrypted_tokens {
+        websockify: "refused, since jwcrypto 1.4 opens none that is not announced",
+        wsferry: "opened, and the signed token inside is verified",
+        reason: "websockify's manual promises them",
+    }
     tokens::an_api_that_is_down {
         websockify: "the connection is closed without a word",
         wsferry: "503",
@@ -199,6 +204,11 @@ differences! {
         websockify: "the connection is closed without a word",
         wsferry: "503",
         reason: "the client can tell a wrong token from a broken gateway",
+    }
+    auth::a_common_name_that_a_header_claims {
+        websockify: "who sends `ssl_client_s_dn_cn: NAME` is NAME, also without TLS",
+        wsferry: "403: only a certificate tells a name",
+        reason: "websockify deletes such fields only in capitals, and reads them in any case",
     }
     auth::credentials_that_are_no_base64 {
         websockify: "the connection is closed without a word",

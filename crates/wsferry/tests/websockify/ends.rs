@@ -4,8 +4,9 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use wsferry_testkit::patience::soon;
-use wsferry_testkit::program::{Program, Signal};
+use tokio_tungstenite::tungstenite::Message;
+use wsferry_testkit::patience::{soon, until};
+use wsferry_testkit::program::{Program, Signal, listens};
 use wsferry_testkit::targets;
 
 use crate::client::{chat, hear_close, leave};
@@ -62,8 +63,13 @@ async fn sessions_outlive_the_timeout_of_the_listener(program: Subject) {
     let mut gateway = program.gate_to(target.address(), &["--timeout", "1"]).await;
     let mut client = gateway.connect().await;
     chat(&mut client).await;
-    let end_of_listener = std::time::Duration::from_millis(2500);
-    tokio::time::sleep(end_of_listener).await; // websockify's sessions hold its socket open
+    match program {
+        // Its sessions hold its socket open.
+        Subject::Websockify => {
+            gateway.program.line(&["listener exit due to --timeout"]).await;
+        }
+        Subject::Wsferry => until(|| !listens(gateway.port())).await,
+    }
     chat(&mut client).await;
     assert!(!gateway.program.has_ended());
     leave(client).await;
@@ -72,10 +78,13 @@ async fn sessions_outlive_the_timeout_of_the_listener(program: Subject) {
 
 async fn an_idle_program_ends_and_one_with_a_session_does_not(program: Subject) {
     let target = targets::echo().await;
-    let mut gateway = program.gate_to(target.address(), &["--idle-timeout", "1"]).await;
+    let options = ["--idle-timeout", "1", "--heartbeat", "1"];
+    let mut gateway = program.gate_to(target.address(), &options).await;
     let mut client = gateway.connect().await;
-    let longer_than_idle = Duration::from_millis(2500);
-    tokio::time::sleep(longer_than_idle).await; // that nothing happens has no event
+    for _ in 0..2 {
+        // The clock of this test.
+        assert!(matches!(soon(client.next()).await, Some(Ok(Message::Ping(_)))));
+    }
     assert!(!gateway.program.has_ended());
     chat(&mut client).await;
     leave(client).await;

@@ -15,12 +15,12 @@ pub(crate) const PASSWORD: &str = "open sesame";
 /// and with alice's name. `rsa`, `ec`, `ed`: keys for tokens, `.pub` their public halves.
 const SCRIPT: &str = r#"
 printf '[req]\ndistinguished_name=name\n[name]\n' > cnf
-key() { openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nodes -out $1.key; }
-certificate() { # name, subject, authority ("": itself), extensions...
-    name=$1 subject=$2 authority=$3; shift 3
+key() { openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt -out $1.key; }
+certificate() { # name, subject, who signs ("": itself), extensions...
+    name=$1 subject=$2 by=$3; shift 3
     key $name
     openssl req -config cnf -x509 -new -key $name.key -subj "/CN=$subject" -days 7300 \
-        ${authority:+-CA $authority.pem -CAkey $authority.key} "$@" -out $name.pem
+        ${by:+-CA $by.pem -CAkey $by.key} "$@" -out $name.pem
 }
 authority='-addext basicConstraints=critical,CA:TRUE -addext keyUsage=keyCertSign'
 server='-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -addext extendedKeyUsage=serverAuth'

@@ -1,8 +1,10 @@
 //! The command line: where words may stand, what is wrong usage, what a start that fails looks like.
 
+use std::os::unix::fs::symlink;
+
 use futures_util::future::join_all;
 use tempfile::tempdir;
-use wsferry_testkit::program::{Exit, ReservedPort};
+use wsferry_testkit::program::{Exit, Program, ReservedPort};
 use wsferry_testkit::targets;
 
 use crate::client::chat;
@@ -157,6 +159,22 @@ async fn a_source_of_ipv6_stands_in_brackets(program: Subject) {
 async fn libserver_is_accepted(program: Subject) {
     let gateway = program.gate_to(targets::echo().await.address(), &["--libserver"]).await;
     drop(gateway);
+}
+
+/// How it takes websockify's place.
+#[tokio::test]
+async fn a_link_named_websockify_is_a_drop_in() {
+    let folder = tempdir().unwrap();
+    let link = folder.path().join("websockify");
+    symlink(env!("CARGO_BIN_EXE_wsferry"), &link).unwrap();
+    let port = ReservedPort::new();
+    let (source, target) = (format!("127.0.0.1:{}", port.number()), targets::echo().await);
+    let words = ["--verbose", "--heartbeat=30", &source, &target.address().to_string()];
+    let gateway = Gateway::listening(Program::start(&link, &words), port).await;
+    chat(&mut gateway.connect().await).await;
+    let exit = Program::start(link, &["--token-source", "x", "0", "a:1"]).exit().await;
+    assert_eq!(exit.status.code(), Some(2));
+    assert!(exit.stderr.contains("--token-plugin"), "{}", exit.stderr);
 }
 
 pub(crate) async fn a_token_plugin_that_does_not_exist(program: Subject) {

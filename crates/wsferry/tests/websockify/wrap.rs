@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+use futures_util::{SinkExt, StreamExt};
 use tempfile::tempdir;
+use tokio_tungstenite::tungstenite::Message;
 use wsferry_testkit::cpp::plain_program;
-use wsferry_testkit::patience::until;
+use wsferry_testkit::patience::{soon, until};
 use wsferry_testkit::program::{Program, ReservedPort, Signal, kill_all_with, send_signal};
 
-use crate::client::{chat, hear_close, leave, upgrade};
+use crate::client::{chat, hear_close, leave};
 use crate::subject::{Gateway, Subject};
 
 same! {
@@ -123,14 +125,11 @@ async fn respawn_starts_it_again(program: Subject) {
     wrapped.is_ready().await;
     wrapped.end_the_program().await;
     until(|| wrapped.starts().len() == 2).await;
-    // It binds a moment later: until then the target refuses.
+    // It binds a moment later; until then the target refuses.
     loop {
-        let stream = tokio::net::TcpStream::connect(wrapped.gateway.address()).await.unwrap();
-        let mut client = upgrade(stream, wrapped.gateway.port(), "/", &[]).await.unwrap();
-        use futures_util::{SinkExt, StreamExt};
-        use tokio_tungstenite::tungstenite::Message;
-        let _ = client.send(Message::binary(&b"hello"[..])).await;
-        if let Some(Ok(Message::Binary(bytes))) = client.next().await {
+        let mut client = wrapped.gateway.connect().await;
+        let _ = soon(client.send(Message::binary(&b"hello"[..]))).await;
+        if let Some(Ok(Message::Binary(bytes))) = soon(client.next()).await {
             assert_eq!(&bytes[..], b"hello");
             break;
         }
@@ -144,8 +143,9 @@ async fn respawn_gives_up_when_it_dies_too_often(program: Subject) {
 }
 
 pub(crate) async fn the_status_of_the_program(program: Subject) {
-    let wrapped = Wrapped::start(program, &[], "exit 7").await;
-    let exit = wrapped.gateway.program.exit().await;
+    let port = ReservedPort::new();
+    let source = format!("127.0.0.1:{}", port.number());
+    let exit = program.start(&[&*source, "--", "sh", "-c", "exit 7"]).exit().await;
     let status = match program {
         Subject::Websockify => 0,
         Subject::Wsferry => 7,

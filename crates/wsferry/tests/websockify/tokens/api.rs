@@ -2,18 +2,20 @@
 
 use std::net::SocketAddr;
 
+use tempfile::tempdir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use wsferry_testkit::targets::{self, Target};
 
 use super::{arrive, assert_refused, gateway, named};
-use crate::client::Refusal;
+use crate::client::{Refusal, chat};
 use crate::subject::Subject;
 
 same! {
     an_api_answers_with_the_target
     an_api_may_answer_in_json
     a_port_in_json_may_be_a_string
+    an_api_may_lead_to_a_unix_socket
     what_an_api_does_not_know_is_refused
 }
 
@@ -71,6 +73,21 @@ async fn a_port_in_json_may_be_a_string(program: Subject) {
     let api = api(format!(r#"{{"port": "{port}", "host": "127.0.0.1"}}"#)).await;
     let gateway = gateway(program, "JSONTokenApi", &url(&api)).await;
     assert_eq!(arrive(&gateway, "/?token=first").await, "one");
+}
+
+async fn an_api_may_lead_to_a_unix_socket(program: Subject) {
+    let folder = tempdir().unwrap();
+    let socket = folder.path().join("target.sock");
+    crate::unix::echo_on(&socket);
+    let path = socket.display();
+    for (plugin, body) in [
+        ("BaseTokenAPI", format!("unix_socket:{path}")),
+        ("JSONTokenApi", format!(r#"{{"host": "unix_socket", "port": "{path}"}}"#)),
+    ] {
+        let api = api(body).await;
+        let gateway = gateway(program, plugin, &url(&api)).await;
+        chat(&mut gateway.connect_to("/?token=first").await).await;
+    }
 }
 
 async fn what_an_api_does_not_know_is_refused(program: Subject) {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tempfile::{TempDir, tempdir};
 
 use super::{arrive, arrived, assert_refused, gateway, named, named_on_ipv6};
-use crate::client::{Refusal, hear_close};
+use crate::client::{Refusal, chat, hear_close};
 use crate::subject::Subject;
 
 same! {
@@ -23,6 +23,7 @@ same! {
     a_token_of_file_names_is_no_path
     a_token_may_lead_to_a_unix_socket
     the_host_may_be_the_token
+    files_need_no_token
 }
 
 /// A file of tokens.
@@ -185,8 +186,13 @@ async fn a_token_may_lead_to_a_unix_socket(program: Subject) {
     let socket = folder.path().join("target.sock");
     crate::unix::echo_on(&socket);
     let tokens = Tokens::new(&format!("first: unix_socket:{}\n", socket.display()));
-    let gateway = gateway(program, "TokenFile", tokens.path()).await;
-    crate::client::chat(&mut gateway.connect_to("/?token=first").await).await;
+    let by_file = super::gateway(program, "TokenFile", tokens.path()).await;
+    chat(&mut by_file.connect_to("/?token=first").await).await;
+
+    let names = tempdir().unwrap();
+    fs::write(names.path().join("first"), format!("unix_socket:{}", socket.display())).unwrap();
+    let gateway = gateway(program, "TokenFileName", names.path().to_str().unwrap()).await;
+    chat(&mut gateway.connect_to("/?token=first").await).await;
 }
 
 async fn the_host_may_be_the_token(program: Subject) {
@@ -209,6 +215,17 @@ async fn the_host_may_be_the_token(program: Subject) {
     let refusal =
         gateway.try_connect("/?token=desk-1.example", &[("Host", "desk-3.example")]).await;
     assert!(matches!(refusal.err(), Some(Refusal::Ended | Refusal::Status(403))));
+}
+
+async fn files_need_no_token(program: Subject) {
+    let (one, site) = (named("one").await, crate::web::site());
+    let tokens = Tokens::new(&format!("first: {}\n", one.address()));
+    let web = crate::web::path(&site);
+    let options = ["--token-plugin", "TokenFile", "--token-source", tokens.path(), "--web", web];
+    let gateway = program.gate(&options, &[]).await;
+    assert_eq!(gateway.load("/").await.status, 200);
+    assert_eq!(arrive(&gateway, "/?token=first").await, "one");
+    assert_refused(program, &gateway, "/").await;
 }
 
 pub(crate) async fn an_unknown_token(program: Subject) {

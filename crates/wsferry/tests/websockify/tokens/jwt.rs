@@ -9,13 +9,15 @@ use wsferry_testkit::clients::python;
 use wsferry_testkit::program::Program;
 
 use super::{arrive, assert_refused, gateway, named};
+use crate::client::chat;
 use crate::pki::file;
 use crate::subject::Subject;
 
 same! {
     signed_tokens_of_a_secret_lead_to_their_target
     signed_tokens_of_a_key_pair_lead_to_their_target
-    encrypted_tokens_lead_to_their_target
+    claims_may_name_a_unix_socket
+    encrypted_tokens_without_a_signed_one_are_refused
     times_of_a_token_are_checked
     tokens_of_another_key_or_of_none_are_refused
 }
@@ -23,12 +25,18 @@ same! {
 /// 32 bytes in base64url, which is how a key file holds them.
 const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ";
 const OTHER: &str = "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItMTI";
+/// 64 bytes, for the longer hashes.
+const LONG: &str =
+    "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzRzZWNyZXQtc2VjcmV0LXNlY3JldC1zZWNyZXQtMTIzNA";
 
 async fn signed_tokens_of_a_secret_lead_to_their_target(program: Subject) {
     let one = named("one").await;
-    let secret = Secret::new(SECRET);
+    let secret = Secret::new(LONG);
     let claims = claims(one.address().port());
-    let tokens = ["HS256", "HS384", "HS512"].map(|alg| json!({ "alg": alg, "claims": claims }));
+    let mut spelled = claims.clone();
+    spelled["port"] = json!(one.address().port().to_string());
+    let tokens = [("HS256", &claims), ("HS384", &claims), ("HS512", &spelled)]
+        .map(|(alg, claims)| json!({ "alg": alg, "claims": claims }));
     let gateway = gateway(program, "JWTTokenApi", &secret.file).await;
     for token in make(&secret.file, &tokens).await {
         assert_eq!(arrive(&gateway, &format!("/?token={token}")).await, "one", "{token}");
@@ -51,21 +59,25 @@ async fn signed_tokens_of_a_key_pair_lead_to_their_target(program: Subject) {
     }
 }
 
-async fn encrypted_tokens_lead_to_their_target(program: Subject) {
-    let one = named("one").await;
+async fn claims_may_name_a_unix_socket(program: Subject) {
+    let folder = tempdir().unwrap();
+    let socket = folder.path().join("target.sock");
+    crate::unix::echo_on(&socket);
     let secret = Secret::new(SECRET);
+    let claims = json!({ "host": "unix_socket", "port": socket });
+    let tokens = make(&secret.file, &[json!({ "alg": "HS256", "claims": claims })]).await;
+    let gateway = gateway(program, "JWTTokenApi", &secret.file).await;
+    chat(&mut gateway.connect_to(&format!("/?token={}", tokens[0])).await).await;
+}
+
+/// Whoever has the public half can encrypt.
+async fn encrypted_tokens_without_a_signed_one_are_refused(program: Subject) {
+    let one = named("one").await;
     let claims = claims(one.address().port());
-    let families = [
-        (file("rsa.key"), "RS256", [("RSA-OAEP", "A256GCM"), ("RSA-OAEP-256", "A128CBC-HS256")]),
-        (secret.file.clone(), "HS256", [("dir", "A256GCM"), ("A256KW", "A256CBC-HS512")]),
-    ];
-    for (key, alg, encryptions) in families {
-        let token =
-            |(key_alg, enc)| json!({ "alg": alg, "claims": claims, "encrypt": [key_alg, enc] });
-        let gateway = gateway(program, "JWTTokenApi", &key).await;
-        for token in make(&key, &encryptions.map(token)).await {
-            assert_eq!(arrive(&gateway, &format!("/?token={token}")).await, "one", "{token}");
-        }
+    let token = json!({ "claims": claims, "encrypt": ["RSA-OAEP", "A256GCM"] });
+    let gateway = gateway(program, "JWTTokenApi", &file("rsa.key")).await;
+    for token in make(&file("rsa.pub"), &[token]).await {
+        assert_refused(program, &gateway, &format!("/?token={token}")).await;
     }
 }
 
@@ -108,6 +120,28 @@ async fn tokens_of_another_key_or_of_none_are_refused(program: Subject) {
         assert_refused(program, &gateway, &format!("/?token={token}")).await;
     }
     assert_eq!(arrive(&gateway, &format!("/?token={good}")).await, "one");
+}
+
+pub(crate) async fn encrypted_tokens(program: Subject) {
+    let one = named("one").await;
+    let secret = Secret::new(SECRET);
+    let claims = claims(one.address().port());
+    let families = [
+        (file("rsa.key"), "RS256", [("RSA-OAEP", "A256GCM"), ("RSA-OAEP-256", "A128CBC-HS256")]),
+        (secret.file.clone(), "HS256", [("dir", "A256GCM"), ("A256KW", "A256CBC-HS512")]),
+    ];
+    for (key, alg, encryptions) in families {
+        let token =
+            |(key_alg, enc)| json!({ "alg": alg, "claims": claims, "encrypt": [key_alg, enc] });
+        let gateway = gateway(program, "JWTTokenApi", &key).await;
+        for token in make(&key, &encryptions.map(token)).await {
+            let path = format!("/?token={token}");
+            match program {
+                Subject::Websockify => assert_refused(program, &gateway, &path).await,
+                Subject::Wsferry => assert_eq!(arrive(&gateway, &path).await, "one", "{token}"),
+            }
+        }
+    }
 }
 
 fn claims(port: u16) -> Value {

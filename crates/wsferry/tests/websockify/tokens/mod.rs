@@ -20,6 +20,7 @@ pub(crate) use files::{
     a_read_only_file_that_changes, an_ipv6_target_of_a_file_named_as_the_token,
     an_ipv6_target_of_a_token_file, an_unknown_token,
 };
+pub(crate) use jwt::encrypted_tokens;
 pub(crate) use redis::{an_ipv6_target_of_redis, redis_is_down};
 pub(crate) use sockets::a_path_is_no_token_of_a_socket_directory;
 

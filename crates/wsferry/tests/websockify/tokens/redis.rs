@@ -5,7 +5,7 @@ use wsferry_testkit::program::{Program, ReservedPort};
 use wsferry_testkit::targets;
 
 use super::{arrive, assert_refused, gateway, named, named_on_ipv6};
-use crate::client::Refusal;
+use crate::client::{Refusal, chat};
 use crate::subject::Subject;
 
 same! {
@@ -13,6 +13,7 @@ same! {
     a_value_of_redis_may_be_json
     database_password_and_namespace_are_parts_of_the_source
     parts_of_the_source_in_quotes_may_hold_colons
+    a_key_of_redis_may_lead_to_a_unix_socket
     keys_that_are_set_and_deleted_count_at_once
 }
 
@@ -100,6 +101,15 @@ async fn parts_of_the_source_in_quotes_may_hold_colons(program: Subject) {
     let source = redis.source(r#"::"se:cret":"app:desks""#);
     let gateway = gateway(program, "TokenRedis", &source).await;
     assert_eq!(arrive(&gateway, "/?token=first").await, "one");
+}
+
+async fn a_key_of_redis_may_lead_to_a_unix_socket(program: Subject) {
+    let (redis, folder) = (Redis::start(None).await, tempfile::tempdir().unwrap());
+    let socket = folder.path().join("target.sock");
+    crate::unix::echo_on(&socket);
+    redis.command("0", &["set", "first", &format!("unix_socket:{}", socket.display())]).await;
+    let gateway = gateway(program, "TokenRedis", &redis.source("")).await;
+    chat(&mut gateway.connect_to("/?token=first").await).await;
 }
 
 async fn keys_that_are_set_and_deleted_count_at_once(program: Subject) {
