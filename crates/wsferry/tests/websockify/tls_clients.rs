@@ -81,7 +81,9 @@ pub(crate) async fn echo() -> Target<Result<Option<String>, String>> {
     let provider: Arc<CryptoProvider> = Arc::new(aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider);
     let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    let config = config.with_single_cert(certificates("server"), key("server")).unwrap();
+    let mut config = config.with_single_cert(certificates("server"), key("server")).unwrap();
+    // websockify takes a ticket for data, and waits for that without reading from its client.
+    config.send_tls13_tickets = 0;
     let acceptor = TlsAcceptor::from(Arc::new(config));
     Target::start(move |stream| {
         let acceptor = acceptor.clone();
