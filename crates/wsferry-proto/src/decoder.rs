@@ -1,8 +1,8 @@
 //! Bytes → frames (RFC 6455 §5): a decoder that streams.
 //!
 //! It takes the caller's buffer, unmasks payload where it lies and says where that is. What it
-//! keeps is a header that is not whole yet, the payload of one control frame (at most 125 bytes),
-//! the tail of one character of text, and three counters.
+//! keeps is a header that is not whole yet, what came of a control frame that is not whole (boxed, as
+//! hardly any is cut), the tail of one character of text, and three counters.
 
 use std::fmt;
 use std::ops::Range;
@@ -47,9 +47,13 @@ pub struct Control {
     length: u8,
 }
 
-impl Control {
-    const EMPTY: Self = Self { bytes: [0; MAX_CONTROL_PAYLOAD], length: 0 };
+impl Default for Control {
+    fn default() -> Self {
+        Self { bytes: [0; MAX_CONTROL_PAYLOAD], length: 0 }
+    }
+}
 
+impl Control {
     /// The payload.
     pub fn payload(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
@@ -104,7 +108,8 @@ pub struct Decoder {
     /// The message that has begun and not ended.
     message: Option<Kind>,
     text: Utf8,
-    control: Control,
+    /// What came of the payload of a control frame in earlier inputs.
+    control: Option<Box<Control>>,
 }
 
 impl Decoder {
@@ -116,7 +121,7 @@ impl Decoder {
             place: Place::START,
             message: None,
             text: Utf8::EMPTY,
-            control: Control::EMPTY,
+            control: None,
         }
     }
 
@@ -158,15 +163,18 @@ impl Decoder {
                     let end = at + usize::from(left).min(input.len() - at);
                     let slice = &mut input[at..end];
                     mask.apply(slice);
-                    self.control.push(slice);
                     let left = left - slice.len() as u8;
                     at = end;
                     if left > 0 {
+                        if !slice.is_empty() {
+                            self.control.get_or_insert_default().push(slice);
+                        }
                         self.place = Place::Control { left, mask, opcode };
                         return Ok((at, None));
                     }
                     self.place = Place::START;
-                    let control = std::mem::replace(&mut self.control, Control::EMPTY);
+                    let mut control = self.control.take().map_or_else(Control::default, |c| *c);
+                    control.push(slice);
                     let item = control_item(opcode, control)
                         .inspect_err(|&violation| self.place = Place::Broken(violation))?;
                     return Ok((at, Some(item)));
@@ -223,28 +231,22 @@ impl Decoder {
         mut have: usize,
         input: &[u8],
     ) -> Result<(usize, Option<Kind>), Violation> {
-        let mut taken = 0;
-        loop {
-            let need = match have {
-                0 | 1 => 2,
-                _ => header_length(bytes[1]),
-            };
-            if have >= 2 && have == need {
-                break;
-            }
-            let Some(&byte) = input.get(taken) else {
+        let taken = if have == 0
+            && let Some(whole) = input.first_chunk()
+        {
+            // Most often it is whole. Behind the header are bytes of the payload, which do no harm.
+            bytes = *whole;
+            self.judge_first_byte(bytes[0])?;
+            self.judge_second_byte(bytes[0], bytes[1])?;
+            header_length(bytes[1])
+        } else {
+            let taken = self.collect_header(&mut bytes, &mut have, input)?;
+            if have < 2 || have < header_length(bytes[1]) {
                 self.place = Place::Header { bytes, have: have as u8 };
                 return Ok((taken, None));
-            };
-            bytes[have] = byte;
-            have += 1;
-            taken += 1;
-            match have {
-                1 => self.judge_first_byte(byte)?,
-                2 => self.judge_second_byte(bytes[0], byte)?,
-                _ => {}
             }
-        }
+            taken
+        };
         let (length, end) = match bytes[1] & 0x7f {
             126 => (u64::from(u16::from_be_bytes([bytes[2], bytes[3]])), 4),
             127 => {
@@ -268,6 +270,30 @@ impl Decoder {
             Mask::default()
         };
         Ok((taken, self.begin(bytes[0], length, mask)?))
+    }
+
+    /// Takes bytes of a header one by one, as far as there are any: how many.
+    fn collect_header(
+        &self,
+        bytes: &mut [u8; MAX_HEADER],
+        have: &mut usize,
+        input: &[u8],
+    ) -> Result<usize, Violation> {
+        let mut taken = 0;
+        for &byte in input {
+            if *have >= 2 && *have == header_length(bytes[1]) {
+                break;
+            }
+            bytes[*have] = byte;
+            *have += 1;
+            taken += 1;
+            match *have {
+                1 => self.judge_first_byte(byte)?,
+                2 => self.judge_second_byte(bytes[0], byte)?,
+                _ => {}
+            }
+        }
+        Ok(taken)
     }
 
     /// What the first byte of a header may say.

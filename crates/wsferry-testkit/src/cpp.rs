@@ -27,10 +27,16 @@ pub async fn plain_server(port: u16) -> (Program, u16) {
     listening(Program::start(plain_program(), &[&port.to_string()])).await
 }
 
-/// The program of [`plain_server`], for those who start it themselves.
+/// The program of [`plain_server`], to be started by others.
 pub fn plain_program() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| build("cpp/plain-echo.cpp"))
+}
+
+/// `cpp/binds.cpp`: binds what its arguments say, prints where that is, and ends.
+pub fn binding_program() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("cpp/binds.cpp"))
 }
 
 async fn listening(server: Program) -> (Program, u16) {

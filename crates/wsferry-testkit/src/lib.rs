@@ -8,7 +8,9 @@ pub mod clients;
 pub mod cpp;
 
 pub mod patience;
+pub mod pki;
 pub mod program;
 pub mod raw;
+pub mod shim;
 pub mod stream;
 pub mod targets;

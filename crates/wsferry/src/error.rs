@@ -1,5 +1,6 @@
 //! How things fail, and on whose side: what a start-up or a dial can run into.
 
+use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,6 +39,50 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// A Unix socket cannot be bound.
+    #[error(
+        "cannot listen on the Unix socket {path:?}: {source}. Choose a path of at most about 100 \
+         bytes in a directory that exists and that this process may write to"
+    )]
+    UnixListen {
+        /// What was to be bound.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody listens on the Unix socket.
+    #[error(
+        "cannot listen on the Unix socket {path:?}: another program listens on it. Stop that \
+         program, or choose another path"
+    )]
+    UnixInUse {
+        /// What was to be bound.
+        path: PathBuf,
+    },
+    /// What stands at the path of a Unix socket is something else, and is left alone.
+    #[error(
+        "cannot listen on the Unix socket {path:?}: a file that is no socket is there already. \
+         Move it away, or choose another path"
+    )]
+    NoSocket {
+        /// What was to be bound.
+        path: PathBuf,
+    },
+    /// `--inetd` without a socket.
+    #[error(
+        "standard input is not a socket that accepts or has accepted a connection ({0}). Start \
+         this program by inetd, or leave --inetd out"
+    )]
+    Inherited(io::Error),
+    /// Socket activation with something else.
+    #[error(
+        "a descriptor of LISTEN_FDS is not a socket that accepts connections ({0}). Give the socket \
+         unit ListenStream="
+    )]
+    Activated(io::Error),
+    /// A file or a service that a setting names cannot be used: the room that wanted it says why.
+    #[error(transparent)]
+    Setting(Box<dyn std::error::Error + Send + Sync>),
     /// A name that leads to no address.
     #[error(
         "the {role} {host:?} does not resolve: {reason}. Check the spelling, or use an IP address"
@@ -61,6 +106,61 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// A program cannot be wrapped on this system.
+    #[error(
+        "cannot wrap a program: that needs Linux. Start the program by yourself, and give its port \
+         as the target"
+    )]
+    WrapUnsupported,
+    /// The shim that is preloaded into a wrapped program is not where it should be.
+    #[error(
+        "cannot wrap a program: there is no {}. Install libwsferry_rebind.so there, or set \
+         WSFERRY_REBIND to where it is", places(.looked_at)
+    )]
+    ShimMissing {
+        /// Where it was looked for.
+        looked_at: Vec<PathBuf>,
+    },
+    /// The dynamic linker takes blanks and colons as the ends of names (ld.so(8), `LD_PRELOAD`).
+    #[error(
+        "cannot wrap a program: the path of {path:?} holds a blank or a colon, and the dynamic \
+         linker takes no such path. Copy the file to another folder and set WSFERRY_REBIND to it"
+    )]
+    ShimPath {
+        /// Where the shim is.
+        path: PathBuf,
+    },
+    /// No port is free for the wrapped program.
+    #[error(
+        "cannot wrap a program: no port of 127.0.0.1 is free for it: {source}. Stop a program that \
+         uses many"
+    )]
+    WrapPort {
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The program to wrap does not start.
+    #[error(
+        "cannot start the program {program:?}: {source}. Check its name, and that it may be executed"
+    )]
+    Program {
+        /// The program.
+        program: OsString,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// `A or B`.
+fn places(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ")
+}
+
+impl StartError {
+    /// What a room says of its setting.
+    pub fn setting(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Setting(Box::new(error))
+    }
 }
 
 /// Why a target could not be reached.
@@ -72,6 +172,9 @@ pub enum DialError {
     /// Every address refused or was unreachable: what the last one said.
     #[error("{0}")]
     Unreachable(String),
+    /// The target speaks no TLS, or its certificate is not to be trusted.
+    #[error("no TLS connection: {0}")]
+    Tls(String),
     /// No address answered in time.
     #[error("timed out")]
     TimedOut,

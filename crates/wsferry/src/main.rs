@@ -8,7 +8,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let command = cli::parse(); // wrong usage ends here, with status 2
     match cli::run(command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("wsferry: {error:#}");
             ExitCode::FAILURE

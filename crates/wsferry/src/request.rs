@@ -1,32 +1,46 @@
 //! What a client says about itself in its handshake.
 
-use std::net::SocketAddr;
-
+use http::HeaderMap;
 use http::header::ORIGIN;
-use http::{HeaderMap, Uri};
+use http::request::Parts;
+use percent_encoding::percent_decode_str;
 use wsferry_proto::handshake::{self, Refusal};
 use wsferry_proto::{Host, Origin};
 
+use crate::client::ClientAddress;
+
 /// A handshake, or a request for a file, as far as it decides who may do what.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Where the connection comes from.
-    pub client: SocketAddr,
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The connection that it came by.
+    pub client: Client<'a>,
     /// Whom the client means to talk to.
     pub host: Host,
     /// Which page opened the connection; a client that is not a browser says nothing.
     pub origin: Option<Origin>,
+    /// The request as it came: its target and its fields.
+    pub head: &'a Parts,
 }
 
-impl Request {
+/// The connection that a request came by.
+#[derive(Clone, Copy, Debug)]
+pub struct Client<'a> {
+    /// Where it comes from.
+    pub address: ClientAddress,
+    /// The common names of the certificate that the client proved to have; none without TLS or
+    /// without a certificate.
+    pub common_names: &'a [String],
+}
+
+impl<'a> Request<'a> {
     /// Reads it from a request.
     ///
     /// # Errors
     /// No Host, two, a malformed one, or one that contradicts an absolute request target.
-    pub fn read(client: SocketAddr, uri: &Uri, headers: &HeaderMap) -> Result<Self, Refusal> {
-        let host = handshake::host(headers)?;
+    pub fn read(client: Client<'a>, head: &'a Parts) -> Result<Self, Refusal> {
+        let host = handshake::host(&head.headers)?;
         // RFC 9112 §3.2.2: an absolute target replaces the Host. Two different ones are a trick.
-        if let Some(authority) = uri.authority()
+        if let Some(authority) = head.uri.authority()
             && authority.as_str().parse::<Host>().ok().as_ref() != Some(&host)
         {
             return Err(Refusal {
@@ -34,8 +48,22 @@ impl Request {
                 reason: "the request target names another host than the Host field",
             });
         }
-        Ok(Self { client, host, origin: origin(headers) })
+        Ok(Self { client, host, origin: origin(&head.headers), head })
     }
+
+    /// The values of a parameter of the request target's query, decoded (`+` is a blank, RFC 1866
+    /// §8.2.1). What is not UTF-8 has replacement characters, and so is on no list.
+    pub fn parameters(&self, name: &str) -> impl Iterator<Item = String> {
+        let query = self.head.uri.query().unwrap_or_default();
+        query.split('&').filter_map(move |pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(key) == name).then(|| decode(value))
+        })
+    }
+}
+
+fn decode(text: &str) -> String {
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 /// More than one Origin is no origin that could be on a list.

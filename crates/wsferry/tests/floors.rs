@@ -14,11 +14,17 @@ const FLOORS: &[(&str, u8)] = &[
     ("front", 6),
     ("session", 5),
     ("auth", 4),
+    ("record", 4),
     ("relay", 4),
     ("target", 4),
+    ("token", 4),
+    ("address", 3),
+    ("jose", 3),
     ("request", 3),
+    ("tap", 3),
     ("net", 2),
     ("observe", 2),
+    ("client", 1),
     ("error", 1),
     ("outcome", 1),
 ];
@@ -32,7 +38,13 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("hyper", &["front"]),
     ("tower_http", &["front"]),
     ("socket2", &["net"]),
-    ("rustix", &["net"]),
+    ("rustix", &["cli", "net"]),
+    ("rustls", &["net"]),
+    ("tokio_rustls", &["net"]),
+    ("x509_parser", &["net"]),
+    ("jsonwebtoken", &["jose"]),
+    ("redis", &["token"]),
+    ("rustls_native_certs", &["net"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -3,9 +3,15 @@
 //! CORS does not cover WebSocket: any page in the world may open a connection to any host, and the
 //! browser adds the user's cookies. What it also adds, and no page can forge, is `Origin`.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::pin::Pin;
+
 use http::StatusCode;
 use wsferry_proto::{HostName, Origin};
 
+use crate::address::Address;
+use crate::error::StartError;
 use crate::request::Request;
 
 /// What the rules allow beyond what is always allowed.
@@ -43,28 +49,73 @@ pub struct Denial {
     /// The status.
     pub status: StatusCode,
     /// One sentence for the client.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// For the log: the flag that would let this client in; empty where none would.
     pub remedy: String,
+    /// The value of WWW-Authenticate, with 401.
+    pub challenge: Option<&'static str>,
+}
+
+/// What an authentication plug-in knows of a client that it lets in.
+#[derive(Clone, Debug, Default)]
+pub struct Pass {
+    /// Who the client is, for the log.
+    pub identity: Option<String>,
+    /// Where this client's sessions lead, when the plug-in decides that.
+    pub target: Option<Address>,
+}
+
+/// What a check comes to, later.
+pub type Checked<'a> = Pin<Box<dyn Future<Output = Result<Pass, Denial>> + Send + 'a>>;
+
+/// May this client in? One file here for each implementation.
+pub trait Auth: fmt::Debug + Send + Sync {
+    /// Decides about a request.
+    fn check<'a>(&'a self, request: &'a Request<'a>) -> Checked<'a>;
 }
 
 /// Proof that a request was let in: only [`Policy::admit`] makes one, and no session starts without.
 #[derive(Debug)]
-pub struct Admitted(());
+pub struct Admitted {
+    pass: Pass,
+}
+
+impl Admitted {
+    /// What is known of the client.
+    pub const fn pass(&self) -> &Pass {
+        &self.pass
+    }
+}
 
 /// The rules of one listener.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Policy {
     settings: Settings,
-    on_loopback: bool,
+    auth: Option<Box<dyn Auth>>,
+    reach: Reach,
     names: Vec<HostName>,
 }
 
+/// From where the listeners can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// From other machines.
+    Network,
+    /// From this machine only.
+    Loopback,
+    /// By a Unix socket, to which no browser can be led by a name.
+    Unix,
+}
+
 impl Policy {
-    /// `on_loopback`: whether only this machine can reach the listener. `names`: those of the
-    /// machine, and of the listener.
-    pub fn new(settings: Settings, on_loopback: bool, names: Vec<HostName>) -> Self {
-        Self { settings, on_loopback, names }
+    /// `names`: those of the machine, and of the listener.
+    pub fn new(
+        settings: Settings,
+        auth: Option<Box<dyn Auth>>,
+        reach: Reach,
+        names: Vec<HostName>,
+    ) -> Self {
+        Self { settings, auth, reach, names }
     }
 
     /// Whether the client means this gateway. A page whose name was pointed at this machine after it
@@ -72,11 +123,12 @@ impl Policy {
     ///
     /// # Errors
     /// 403, with the flag that would allow the name.
-    pub fn check_host(&self, request: &Request) -> Result<(), Denial> {
+    pub fn check_host(&self, request: &Request<'_>) -> Result<(), Denial> {
         let name = &request.host.name;
         let is_own = match name {
             name if name.is_loopback() => true,
-            _ if self.on_loopback => false,
+            _ if self.reach == Reach::Unix => true,
+            _ if self.reach == Reach::Loopback => false,
             HostName::Address(_) => true, // rebinding needs a name
             HostName::Name(_) => self.names.contains(name),
         };
@@ -89,28 +141,42 @@ impl Policy {
         }
         Err(Denial {
             status: StatusCode::FORBIDDEN,
-            reason: "this host name is not served here",
+            reason: "this host name is not served here".into(),
             remedy: format!("--allow-host {name}"),
+            challenge: None,
         })
     }
 
     /// Whether the client may have a session.
     ///
     /// # Errors
-    /// 403, with the flag that would allow it.
-    pub fn admit(&self, request: &Request) -> Result<Admitted, Denial> {
+    /// 403 with the flag that would allow it, or what the plug-in says.
+    pub async fn admit(&self, request: &Request<'_>) -> Result<Admitted, Denial> {
         self.check_host(request)?;
         self.check_origin(request)?;
-        Ok(Admitted(()))
+        let pass = self.authenticate(request).await?;
+        Ok(Admitted { pass })
     }
 
-    fn check_origin(&self, request: &Request) -> Result<(), Denial> {
+    /// Whether the plug-in lets the client in.
+    ///
+    /// # Errors
+    /// What the plug-in says.
+    pub async fn authenticate(&self, request: &Request<'_>) -> Result<Pass, Denial> {
+        match &self.auth {
+            Some(auth) => auth.check(request).await,
+            None => Ok(Pass::default()),
+        }
+    }
+
+    fn check_origin(&self, request: &Request<'_>) -> Result<(), Denial> {
         let Some(origin) = &request.origin else {
             return if self.settings.require_origin {
                 Err(Denial {
                     status: StatusCode::FORBIDDEN,
-                    reason: "the handshake has no Origin",
+                    reason: "the handshake has no Origin".into(),
                     remedy: "no --require-origin".to_owned(),
+                    challenge: None,
                 })
             } else {
                 Ok(())
@@ -132,8 +198,23 @@ impl Policy {
         };
         Err(Denial {
             status: StatusCode::FORBIDDEN,
-            reason: "pages of this origin may not connect here",
+            reason: "pages of this origin may not connect here".into(),
             remedy,
+            challenge: None,
         })
+    }
+}
+
+/// Which plug-in, and what it goes by.
+#[derive(Clone, Debug)]
+pub enum PluginSettings {}
+
+impl PluginSettings {
+    /// Makes it ready.
+    ///
+    /// # Errors
+    /// What it names cannot be used.
+    pub fn open(self) -> Result<Box<dyn Auth>, StartError> {
+        match self {}
     }
 }

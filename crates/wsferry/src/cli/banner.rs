@@ -3,31 +3,55 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-use wsferry::config::Config;
+use wsferry::address::Address;
+use wsferry::config::{Config, Listen, RouteSettings};
 use wsferry::server::Gateway;
-use wsferry::target::Address;
 
 /// What listens where, what is served, and what to open.
 pub(super) fn for_gateway(config: &Config, gateway: &Gateway) -> String {
-    let addresses = gateway.addresses();
-    let host = host_to_open(&config.listen_host, &addresses);
-    let listening: Vec<_> = addresses.iter().map(spell).collect();
     let mut text = format!("wsferry {}\n", env!("CARGO_PKG_VERSION"));
-    let target = match &config.target {
-        Address::Echo => "the built-in echo".to_owned(),
-        tcp @ Address::Tcp { .. } => format!("TCP {tcp}"),
+    let addresses = gateway.addresses();
+    let (listening, host) = match &config.listen {
+        _ if !addresses.is_empty() => {
+            let listening: Vec<_> = addresses.iter().map(spell).collect();
+            let named = match &config.listen {
+                Listen::Tcp { host, .. } => host,
+                #[cfg(unix)]
+                _ => "",
+            };
+            (listening.join(", "), host_to_open(named, &addresses))
+        }
+        #[cfg(unix)]
+        Listen::Unix { path, .. } => (format!("Unix socket {}", path.display()), "HOST".to_owned()),
+        _ => ("the socket that was given".to_owned(), "HOST".to_owned()),
     };
-    let _ = writeln!(text, "  listening  {}", listening.join(", "));
-    let _ = writeln!(text, "  WebSocket  ws://{host}/  ->  {target}");
+    let (ws, http) = match (&config.tls, config.tls_only) {
+        (None, _) => (format!("ws://{host}/"), format!("http://{host}/")),
+        (Some(_), true) => (format!("wss://{host}/"), format!("https://{host}/")),
+        (Some(_), false) => (format!("ws://{host}/, wss://{host}/"), format!("https://{host}/")),
+    };
+    let _ = writeln!(text, "  listening  {listening}");
+    let _ = writeln!(text, "  WebSocket  {ws}  ->  {}", target(&config.route));
     if let Some(root) = gateway.web().and_then(|web| web.root()) {
         let _ = writeln!(text, "  files      {}", root.display());
         if root.join("index.html").is_file() {
-            let _ = writeln!(text, "  open       http://{host}/");
+            let _ = writeln!(text, "  open       {http}");
         } else {
-            let _ = writeln!(text, "  note       no index.html there: http://{host}/ is not found");
+            let _ = writeln!(text, "  note       no index.html there: {http} is not found");
         }
     }
     text
+}
+
+fn target(route: &RouteSettings) -> String {
+    match route {
+        RouteSettings::Fixed(Address::Echo) => "the built-in echo".to_owned(),
+        RouteSettings::Fixed(tcp @ Address::Tcp { .. }) => format!("TCP {tcp}"),
+        RouteSettings::Fixed(Address::Unix(path)) => format!("Unix socket {}", path.display()),
+        RouteSettings::Token { .. } => "the target of the token".to_owned(),
+        RouteSettings::Listed(_) => "the target that the client names".to_owned(),
+        RouteSettings::Wrapped(program) => program.program.display().to_string(),
+    }
 }
 
 /// The authority of a URL that works on this machine.

@@ -7,9 +7,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use wsferry::address::Address;
 use wsferry::config::{self, ListenAddress};
 use wsferry::front::Files;
-use wsferry::target::Address;
 use wsferry_proto::HostName;
 
 use super::args::{Demo, Log};
@@ -24,7 +24,7 @@ const TARGET_PORT: u16 = 5000;
 
 /// Starts everything, says so, and runs until a signal comes.
 pub(super) async fn run(demo: &Demo) -> Result<()> {
-    log::init(&Log { verbose: demo.verbose, file: None })?;
+    log::init(&Log { verbose: demo.verbose, ..Log::default() })?;
     let (server, server_note) = bind_server(demo.target_port).await?;
     let server_address = server.local_addr().context("the echo server has no address")?;
     let (gateway, gateway_note) = bind_gateway(demo.port, server_address).await?;
@@ -38,7 +38,7 @@ pub(super) async fn run(demo: &Demo) -> Result<()> {
     eprint!("{text}");
     let stop = gateway.stop_token();
     tokio::spawn(async move { stop.run_until_cancelled(serve(server)).await });
-    gateway.run().await;
+    gateway.run().await?;
     Ok(())
 }
 

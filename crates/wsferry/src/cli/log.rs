@@ -6,19 +6,20 @@ use std::sync::Mutex;
 
 use anyhow::{Context, Result};
 use tracing::Level;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::args::Log;
 
-/// Begins logging: to a file, or to standard error.
+/// Begins logging: to a file, or to standard error; and to a syslog server.
 pub(super) fn init(log: &Log) -> Result<()> {
     let level = if log.verbose { Level::DEBUG } else { Level::INFO };
-    let lines = fmt().with_max_level(level).with_target(false);
-    match &log.file {
-        None => {
-            let colours = std::io::stderr().is_terminal();
-            lines.with_writer(std::io::stderr).with_ansi(colours).init();
-        }
+    let (writer, colours) = match &log.file {
+        None if stderr_is_a_socket() => (BoxMakeWriter::new(std::io::sink), false),
+        None => (BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal()),
         Some(path) => {
             let file =
                 OpenOptions::new().create(true).append(true).open(path).with_context(|| {
@@ -26,10 +27,41 @@ pub(super) fn init(log: &Log) -> Result<()> {
                         "cannot write the log file {path:?}; choose one in a directory that exists"
                     )
                 })?;
-            lines.with_writer(Mutex::new(file)).with_ansi(false).init();
+            (BoxMakeWriter::new(Mutex::new(file)), false)
+        }
+    };
+    match &log.syslog {
+        None => {
+            let lines = fmt().with_max_level(level).with_target(false);
+            lines.with_writer(writer).with_ansi(colours).init();
+        }
+        Some(syslog) => {
+            let lines = fmt::layer().with_target(false).with_writer(writer).with_ansi(colours);
+            // Time and level are in the datagram's own header.
+            let sent = fmt::layer().with_target(false).with_ansi(false).without_time();
+            let sent = sent.with_level(false).with_writer(syslog.open()?);
+            let filter = LevelFilter::from_level(level);
+            tracing_subscriber::registry().with(filter).with(lines).with(sent).init();
         }
     }
     // A panic ends its own session only, and is a line like every other.
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a task failed")));
+    for note in &log.notes {
+        tracing::warn!("{note}");
+    }
     Ok(())
+}
+
+/// Whether what is written to standard error would reach a client: inetd makes it the connection.
+#[cfg(unix)]
+pub(super) fn stderr_is_a_socket() -> bool {
+    use rustix::fs::{FileType, fstat};
+    let stat = fstat(std::io::stderr());
+    stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Socket)
+}
+
+/// Whether what is written to standard error would reach a client.
+#[cfg(not(unix))]
+pub(super) fn stderr_is_a_socket() -> bool {
+    false
 }

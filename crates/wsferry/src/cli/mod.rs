@@ -2,43 +2,65 @@
 
 mod args;
 mod banner;
+mod daemon;
 mod demo;
 mod log;
+mod pid_file;
 mod signals;
+mod syslog;
+
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use wsferry::config::Config;
+use tokio::runtime::Runtime;
 use wsferry::server::Gateway;
 
 pub(crate) use args::parse;
 use args::{Command, Gate};
+use pid_file::PidFile;
 
-/// Does what was asked for. An error is a failed start.
-pub(crate) fn run(command: Command) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+/// Does what was asked for: what the process exits with. An error is a failed start.
+pub(crate) fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Gate(gate) if gate.process.daemon => match daemon::begin()? {
+            #[cfg(unix)]
+            daemon::Role::Starter => Ok(ExitCode::SUCCESS),
+            #[cfg(unix)]
+            daemon::Role::Daemon => on_runtime(gate_way(*gate)),
+        },
+        Command::Gate(gate) => on_runtime(gate_way(*gate)),
+        Command::Demo(demo) => on_runtime(async move {
+            demo::run(&demo).await?;
+            Ok(ExitCode::SUCCESS)
+        }),
+    }
+}
+
+fn on_runtime(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    let runtime: Runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start: the system gives no threads or no event queue")?;
-    let result = match command {
-        Command::Gate(gate) => runtime.block_on(gate_way(*gate)),
-        Command::Demo(demo) => runtime.block_on(demo::run(&demo)),
-    };
+    let result = runtime.block_on(work);
     // Whatever the drain left is cut off now; a name that is still being looked up is not waited for.
     runtime.shutdown_background();
     result
 }
 
-/// `wsferry LISTEN TARGET`.
-async fn gate_way(gate: Gate) -> Result<()> {
-    log::init(&gate.log)?;
-    serve(gate.config, banner::for_gateway).await
-}
-
-/// Binds, says so, and runs until a signal comes.
-async fn serve(config: Config, say: impl FnOnce(&Config, &Gateway) -> String) -> Result<()> {
+/// `wsferry LISTEN TARGET`: binds, says so, and runs until a signal comes.
+async fn gate_way(gate: Gate) -> Result<ExitCode> {
+    let Gate { config, log, process } = gate;
+    log::init(&log)?;
     let gateway = Gateway::bind(config.clone()).await?;
+    let pid_file = process.pid_file.map(PidFile::write).transpose()?;
     signals::stop_on_signal(gateway.stop_token())?;
-    eprint!("{}", say(&config, &gateway));
-    gateway.run().await;
-    Ok(())
+    if !log::stderr_is_a_socket() {
+        eprint!("{}", banner::for_gateway(&config, &gateway));
+    }
+    if process.daemon {
+        daemon::detach()?;
+    }
+    let ended = gateway.run().await?;
+    drop(pid_file);
+    Ok(ExitCode::from(ended.exit_code()))
 }

@@ -1,20 +1,25 @@
 //! Text → valid settings. After it nothing is checked again.
 
+pub mod plugin;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use wsferry_proto::{HostName, KeepAlive, Kind, Origin};
 
+use crate::address::Address;
 use crate::auth::{self, AllowHost, AllowOrigin};
 use crate::front::Dial;
 use crate::relay;
-pub use crate::server::Config;
+pub use crate::server::{Config, Listen, RouteSettings};
 use crate::session;
-use crate::target::Address;
 
 /// How long a Ping may go unanswered.
 pub const PONG_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a wrapped program may take to end after SIGTERM.
+pub const WRAP_GRACE: Duration = Duration::from_secs(5);
 
 /// The defaults, which are safe: `docs/how-to.md` says what each of them is for.
 pub mod default {
@@ -93,6 +98,31 @@ impl FromStr for ListenAddress {
     }
 }
 
+impl From<ListenAddress> for Listen {
+    fn from(ListenAddress { host, port }: ListenAddress) -> Self {
+        Self::Tcp { host, port }
+    }
+}
+
+impl From<Address> for RouteSettings {
+    fn from(target: Address) -> Self {
+        Self::Fixed(target)
+    }
+}
+
+/// Reads the rights of a file, in octal.
+///
+/// # Errors
+/// Not an octal number up to 777.
+pub fn mode(text: &str) -> Result<u32, ValueError> {
+    let digits = text.strip_prefix("0o").unwrap_or(text);
+    let is_octal = !digits.is_empty() && digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+    let mode = if is_octal { u32::from_str_radix(digits, 8).ok() } else { None };
+    mode.filter(|&mode| mode <= 0o777).ok_or_else(|| {
+        ValueError::new(text, "the rights of a file: give them in octal, such as 0660")
+    })
+}
+
 /// Reads a duration in seconds.
 ///
 /// # Errors
@@ -142,14 +172,20 @@ pub fn keep_alive(interval: Duration) -> Option<KeepAlive> {
 }
 
 /// The configuration of `wsferry LISTEN TARGET` without a flag.
-pub fn plain(listen: ListenAddress, target: Address) -> Config {
+pub fn plain(listen: impl Into<Listen>, route: impl Into<RouteSettings>) -> Config {
     let of = |text| seconds(text).unwrap_or_default();
     Config {
-        listen_host: listen.host,
-        listen_port: listen.port,
-        target,
+        listen: listen.into(),
+        tls: None,
+        tls_only: false,
+        route: route.into(),
+        target_tls: None,
         web: None,
         auth: auth::Settings::default(),
+        auth_plugin: None,
+        web_auth: false,
+        record: None,
+        traffic: false,
         session: session::Settings {
             relay: relay::Settings {
                 keep_alive: keep_alive(of(default::HEARTBEAT)),
@@ -168,6 +204,8 @@ pub fn plain(listen: ListenAddress, target: Address) -> Config {
         max_connections: None,
         max_handshakes: default::MAX_HANDSHAKES.parse().unwrap_or(1024),
         run_once: false,
+        timeout: None,
+        idle_timeout: None,
     }
 }
 

@@ -1,11 +1,11 @@
 //! What a request gets: a session, a file, or a refusal.
 
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use http::request::Parts;
 use http::{Request as HttpRequest, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use hyper::body::{Body as HttpBody, Incoming};
@@ -17,25 +17,35 @@ use wsferry_proto::handshake::{self, Refusal, Upgrade, Verdict};
 use super::guard::{InFlight, InFlightMark};
 use super::response::{self, Body};
 use super::{Dial, Front};
+use crate::address::Address;
 use crate::auth::Denial;
+use crate::client::ClientAddress;
 use crate::error::DialError;
 use crate::observe;
-use crate::request::Request;
+use crate::request::{Client, Request};
 use crate::session::Joining;
-use crate::target::Address;
 
 /// Answers the requests of one connection.
 #[derive(Debug)]
 pub(super) struct Answerer {
     pub(super) front: Arc<Front>,
-    pub(super) client: SocketAddr,
+    pub(super) client: Arc<Caller>,
     pub(super) in_flight: InFlight,
     /// What was decided by the last request, if it was a good handshake.
     pub(super) joining: Arc<Mutex<Option<Joining>>>,
 }
 
+/// The connection that requests come by.
+#[derive(Debug)]
+pub(super) struct Caller {
+    /// Where it comes from.
+    pub(super) address: ClientAddress,
+    /// The common names of its certificate.
+    pub(super) common_names: Vec<String>,
+}
+
 /// A no, whoever decided it.
-enum No {
+pub(super) enum No {
     Rule(Refusal),
     Policy(Denial),
     Other(StatusCode, String),
@@ -62,16 +72,16 @@ impl Service<HttpRequest<Incoming>> for Answerer {
         let mark = self.in_flight.begin();
         let front = Arc::clone(&self.front);
         let joining = Arc::clone(&self.joining);
-        let client = self.client;
+        let client = Arc::clone(&self.client);
         Box::pin(async move {
-            let request = request.map(drop); // a body is never read: its request is the last one
-            let response = match decide(&front, client, &request).await {
+            let (head, _) = request.into_parts(); // a body is never read: its request is the last one
+            let response = match decide(&front, &client, &head).await {
                 Ok(Decision::Join(upgrade, join)) => {
                     *joining.lock().unwrap_or_else(PoisonError::into_inner) = Some(join);
                     response::switching_protocols(upgrade)
                 }
                 Ok(Decision::File(response)) => response,
-                Err(no) => refuse(client, &no),
+                Err(no) => refuse(client.address, &no),
             };
             Ok(response.map(|body| Tracked { body, _mark: mark }))
         })
@@ -85,39 +95,43 @@ enum Decision {
 
 /// The order of the questions: is it a request at all, does it mean this host, is it a handshake,
 /// may this client in, can the target be reached.
-async fn decide(
-    front: &Front,
-    client: SocketAddr,
-    request: &HttpRequest<()>,
-) -> Result<Decision, No> {
-    let headers = request.headers();
-    let verdict = handshake::judge(request.method(), request.version(), headers)?;
-    let said = Request::read(client, request.uri(), headers)?;
+async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision, No> {
+    let headers = &head.headers;
+    let verdict = handshake::judge(&head.method, head.version, headers)?;
+    let client = Client { address: caller.address, common_names: &caller.common_names };
+    let request = Request::read(client, head)?;
     let Verdict::Upgrade(upgrade) = verdict else {
-        front.policy.check_host(&said)?;
+        front.policy.check_host(&request)?;
         let Some(web) = &front.web else { return Err(Refusal::UPGRADE_REQUIRED.into()) };
-        let mut response = web.answer(request).await;
+        if front.web_auth {
+            front.policy.authenticate(&request).await?;
+        }
+        let mut response = web.answer(head).await;
         // Behind such a head the guard reads no request: this answer is the last one.
         if handshake::announces_body(headers) || headers.contains_key(http::header::UPGRADE) {
             let close = http::HeaderValue::from_static("close");
             response.headers_mut().insert(http::header::CONNECTION, close);
         }
-        observe::served(client, response.status(), request.uri().path());
+        observe::served(client.address, response.status(), head.uri.path());
         return Ok(Decision::File(response));
     };
-    let admitted = front.policy.admit(&said)?;
+    let admitted = front.policy.admit(&request).await?;
     if front.stop.is_cancelled() {
         return Err(unavailable("the gateway is stopping"));
     }
-    let target = Arc::clone(&front.target);
+    let target = match &admitted.pass().target {
+        Some(target) => target.clone(),
+        None => front.route.target(&request).await?,
+    };
     let dialed = match front.dial {
-        Dial::BeforeAccept if *target.address() != Address::Echo => {
-            Some(target.dial(front.connect_timeout).await.map_err(|error| cannot_dial(&error))?)
+        Dial::BeforeAccept if target != Address::Echo => {
+            let dialed = front.dialer.dial(&target, front.connect_timeout).await;
+            Some(dialed.map_err(|error| cannot_dial(&error))?)
         }
         _ => None,
     };
     let once = if front.run_once { Some(claim_only_session(front)?) } else { None };
-    Ok(Decision::Join(upgrade, Joining { admitted, target, dialed, once }))
+    Ok(Decision::Join(upgrade, Joining { admitted, target, tap: None, dialed, once }))
 }
 
 /// Of the clients that come at once only one gets the session of `--run-once`.
@@ -140,15 +154,20 @@ fn cannot_dial(error: &DialError) -> No {
     No::Other(status, format!("the target cannot be reached: {error}"))
 }
 
-fn refuse(client: SocketAddr, no: &No) -> Response<Body> {
+fn refuse(client: ClientAddress, no: &No) -> Response<Body> {
     match no {
         No::Rule(refusal) => {
             observe::refused(client, refusal.status, refusal.reason, "");
             response::refusal(refusal)
         }
         No::Policy(denial) => {
-            observe::refused(client, denial.status, denial.reason, &denial.remedy);
-            response::sentence(denial.status, denial.reason)
+            observe::refused(client, denial.status, &denial.reason, &denial.remedy);
+            let mut response = response::sentence(denial.status, &denial.reason);
+            if let Some(challenge) = denial.challenge {
+                let challenge = http::HeaderValue::from_static(challenge);
+                response.headers_mut().insert(http::header::WWW_AUTHENTICATE, challenge);
+            }
+            response
         }
         No::Other(status, reason) => {
             observe::refused(client, *status, reason, "");

@@ -1,7 +1,6 @@
 //! One connection from its first byte to its end, or to its session.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,15 +11,17 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use super::Front;
-use super::answer::Answerer;
+use super::answer::{Answerer, Caller};
 use super::guard::Guard;
 use super::response;
+use super::secure::{Secured, secure};
+use crate::client::ClientAddress;
 use crate::net::{Farewell, Stream, farewell};
 use crate::observe;
 use crate::session::Joining;
 
 /// How long a client that was refused may take to take its answer, and to end its connection.
-const FAREWELL: Duration = Duration::from_secs(2);
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A connection whose handshake is done: what a session is made of.
 #[derive(Debug)]
@@ -34,12 +35,14 @@ pub struct Handover {
 }
 
 /// Serves HTTP on a connection until it ends or becomes a session.
-pub async fn serve(stream: Stream, client: SocketAddr, front: Arc<Front>) -> Option<Handover> {
+pub async fn serve(stream: Stream, client: ClientAddress, front: Arc<Front>) -> Option<Handover> {
+    // Boxed: a handshake is over soon, and needs much room.
+    let Secured { stream, common_names } = Box::pin(secure(stream, client, &front)).await?;
     let guard = Guard::new(stream, front.header_timeout, front.write_timeout);
     let joining = Arc::new(Mutex::new(None));
     let answerer = Answerer {
         front: Arc::clone(&front),
-        client,
+        client: Arc::new(Caller { address: client, common_names }),
         in_flight: guard.in_flight(),
         joining: Arc::clone(&joining),
     };
@@ -66,16 +69,16 @@ pub async fn serve(stream: Stream, client: SocketAddr, front: Arc<Front>) -> Opt
 }
 
 /// Answers 503 to a connection that is one too many, without reading what it wants.
-pub async fn turn_away(mut stream: Stream, client: SocketAddr) {
+pub async fn turn_away(mut stream: Stream, client: ClientAddress) {
     let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "too many connections");
     refuse(&mut stream, client, status, reason, "--max-connections").await;
     farewell(stream, Farewell::Polite, FAREWELL).await;
 }
 
 /// Logs and writes a refusal that hyper does not write.
-async fn refuse(
+pub(super) async fn refuse(
     stream: &mut Stream,
-    client: SocketAddr,
+    client: ClientAddress,
     status: StatusCode,
     reason: &str,
     remedy: &str,

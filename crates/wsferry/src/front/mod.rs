@@ -8,9 +8,12 @@ mod answer;
 mod connection;
 mod guard;
 mod response;
+mod route;
+mod secure;
 mod web;
 
 pub use connection::{Handover, serve, turn_away};
+pub use route::{Route, TokenPlace};
 pub use web::{Files, Web};
 
 use std::sync::Arc;
@@ -20,7 +23,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Policy;
-use crate::target::Target;
+use crate::net::tls::Acceptor;
+use crate::target::Dialer;
 
 /// When the target is dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +42,16 @@ pub struct Front {
     pub policy: Policy,
     /// The files that are served.
     pub web: Option<Web>,
+    /// TLS on the same listeners.
+    pub tls: Option<Acceptor>,
+    /// Whether plain connections are refused.
+    pub tls_only: bool,
+    /// Whether files are for those only that the authentication plug-in lets in.
+    pub web_auth: bool,
     /// Where sessions lead.
-    pub target: Arc<Target>,
+    pub route: Route,
+    /// Connects to targets.
+    pub dialer: Arc<Dialer>,
     /// When the target is dialled.
     pub dial: Dial,
     /// How long a dial may take.

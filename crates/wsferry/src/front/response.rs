@@ -54,8 +54,8 @@ pub(super) fn sentence(status: StatusCode, reason: &str) -> Response<Body> {
 }
 
 /// A page.
-pub(super) fn html(page: &'static str) -> Response<Body> {
-    let page = Full::new(Bytes::from_static(page.as_bytes()));
+pub(super) fn html(page: impl Into<Bytes>) -> Response<Body> {
+    let page = Full::new(page.into());
     let mut response = Response::new(page.map_err(|never| match never {}).boxed_unsync());
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, html);

@@ -5,12 +5,62 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
 
-use super::stream::set_options;
+#[cfg(unix)]
+use super::Socket as Connected;
+use super::Stream;
+use super::socket::set_options;
+use crate::client::ClientAddress;
 use crate::error::StartError;
 
 /// As many connections may wait to be accepted; the system caps it by its own limit.
 const BACKLOG: i32 = 4096;
+
+/// A socket that accepts connections.
+#[derive(Debug)]
+pub enum Listener {
+    /// TCP.
+    Tcp(TcpListener),
+    /// A Unix socket.
+    #[cfg(unix)]
+    Unix {
+        /// The socket.
+        listener: UnixListener,
+        /// What removes its name when it closes; `None` when somebody else opened it.
+        name: Option<super::unix::Name>,
+    },
+}
+
+impl Listener {
+    /// Waits for a connection.
+    ///
+    /// # Errors
+    /// Those of accept(2).
+    pub async fn accept(&self) -> io::Result<(Stream, ClientAddress)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (socket, client) = listener.accept().await?;
+                Ok((Stream::accepted(socket), client.into()))
+            }
+            #[cfg(unix)]
+            Self::Unix { listener, .. } => {
+                let (socket, _) = listener.accept().await?;
+                Ok((Stream::Plain(Connected::Unix(socket)), ClientAddress::Unix))
+            }
+        }
+    }
+
+    /// Where it listens; `None` on a Unix socket.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            #[cfg(unix)]
+            Self::Unix { .. } => None,
+        }
+    }
+}
 
 /// The addresses of a host to listen on; an empty host means all addresses, IPv4 and IPv6.
 ///
@@ -44,15 +94,15 @@ const TRIES: usize = 16;
 ///
 /// # Errors
 /// A sentence about the address that cannot be bound.
-pub fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
+pub fn bind(addresses: &[SocketAddr]) -> Result<Vec<Listener>, StartError> {
     let any_port = addresses.iter().all(|address| address.port() == 0);
     for _ in 1..TRIES {
         match bind_all(addresses) {
             Err(StartError::PortInUse { .. }) if any_port => {}
-            result => return result,
+            result => return Ok(result?.into_iter().map(Listener::Tcp).collect()),
         }
     }
-    bind_all(addresses)
+    Ok(bind_all(addresses)?.into_iter().map(Listener::Tcp).collect())
 }
 
 fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {

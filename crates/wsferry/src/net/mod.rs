@@ -1,16 +1,25 @@
 //! Sockets: what the floors above need of the system, with the platform's differences kept in here.
 
 mod farewell;
+mod group;
 mod listen;
+mod socket;
 mod splice;
 mod stream;
 mod system;
+pub mod tls;
+#[cfg(unix)]
+mod unix;
 
 /// As many pipes may be open for moving bytes between sockets; each has two descriptors.
 pub const PIPES: usize = 128;
 
 pub use farewell::{Farewell, farewell};
-pub use listen::{bind, resolve_listen};
+pub use group::Group;
+pub use listen::{Listener, bind, resolve_listen};
+pub use socket::Socket;
 pub use splice::Pipe;
 pub use stream::Stream;
 pub use system::{descriptor_limit, machine_names};
+#[cfg(unix)]
+pub use unix::{Inherited, activated, inherited, listen_unix};

@@ -75,6 +75,7 @@ mod linux {
         ) -> Poll<io::Result<usize>> {
             let Some(ends) = &self.ends else { return Poll::Ready(Ok(0)) };
             let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+            let Some(from) = from.plain() else { return unsupported() };
             let moved = from.poll_call(cx, Interest::READABLE, |socket| {
                 Ok(splice(socket, None, &ends.into, None, CAPACITY, flags)?)
             });
@@ -92,6 +93,7 @@ mod linux {
         ) -> Poll<io::Result<usize>> {
             let Some(ends) = &self.ends else { return Poll::Ready(Ok(0)) };
             let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+            let Some(to) = to.plain() else { return unsupported() };
             let moved = to.poll_call(cx, Interest::WRITABLE, |socket| {
                 match splice(&ends.out, None, socket, None, self.holds, flags)? {
                     0 => Err(io::ErrorKind::WriteZero.into()),
@@ -113,6 +115,11 @@ mod linux {
                 let _ = POOL.try_with(|pool| pool.borrow_mut().push(ends));
             }
         }
+    }
+
+    /// What TLS has to look at cannot be moved unseen.
+    fn unsupported() -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
     }
 
     fn open() -> Option<Ends> {

@@ -1,39 +1,109 @@
-//! One connected transport, to a client or to a target.
+//! One connected transport, to a client or to a target: a socket, with TLS on it or without.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
+use rustls::pki_types::{CertificateDer, ServerName};
 #[cfg(target_os = "linux")]
 use tokio::io::Interest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use super::system;
+use super::socket::Socket;
+
+/// The first byte of a TLS connection: a record that holds a handshake (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// A connected transport. An enum and not a trait object: the path of a byte has no indirect call.
 #[derive(Debug)]
 pub enum Stream {
-    /// Plain TCP.
-    Tcp(TcpStream),
+    /// The bytes as they are.
+    Plain(Socket),
+    /// TLS.
+    Tls(Box<TlsStream<Socket>>),
 }
 
 impl Stream {
     /// A TCP connection that was made to a target.
     pub fn dialed(socket: TcpStream) -> Self {
-        // A socket that is already reset refuses options; the first read will tell.
-        let _ = set_options(&SockRef::from(&socket));
-        Self::Tcp(socket)
+        Self::Plain(Socket::dialed(socket))
     }
 
-    /// A TCP connection that was accepted. On Linux it has the options of its listener.
+    /// A TCP connection that was accepted.
     pub fn accepted(socket: TcpStream) -> Self {
-        if cfg!(not(target_os = "linux")) {
-            let _ = set_options(&SockRef::from(&socket));
+        Self::Plain(Socket::accepted(socket))
+    }
+
+    /// Waits for the first byte: whether it is one of TLS. It stays to be read.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    pub async fn begins_with_tls(&self) -> io::Result<bool> {
+        let Self::Plain(socket) = self else { return Ok(false) };
+        let byte = poll_fn(|cx| socket.poll_first_byte(cx)).await?;
+        Ok(byte == Some(TLS_HANDSHAKE))
+    }
+
+    /// Makes TLS of an accepted connection.
+    ///
+    /// # Errors
+    /// The client's handshake is no good; it was told so.
+    pub async fn accept_tls(self, config: Arc<rustls::ServerConfig>) -> io::Result<Self> {
+        match self {
+            Self::Plain(socket) => {
+                let stream = TlsAcceptor::from(config).accept(socket).await?;
+                Ok(Self::Tls(Box::new(stream.into())))
+            }
+            tls @ Self::Tls(_) => Ok(tls),
         }
-        Self::Tcp(socket)
+    }
+
+    /// Makes TLS of a connection to a target.
+    ///
+    /// # Errors
+    /// The target's certificate or handshake is no good.
+    pub async fn connect_tls(
+        self,
+        config: Arc<rustls::ClientConfig>,
+        name: ServerName<'static>,
+    ) -> io::Result<Self> {
+        match self {
+            Self::Plain(socket) => {
+                let stream = TlsConnector::from(config).connect(name, socket).await?;
+                Ok(Self::Tls(Box::new(stream.into())))
+            }
+            tls @ Self::Tls(_) => Ok(tls),
+        }
+    }
+
+    /// The certificate that the other side proved to have.
+    pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        let Self::Tls(stream) = self else { return None };
+        stream.get_ref().1.peer_certificates()?.first()
+    }
+
+    /// The socket, if the bytes go into it as they are.
+    pub(super) const fn plain(&self) -> Option<&Socket> {
+        match self {
+            Self::Plain(socket) => Some(socket),
+            Self::Tls(_) => None,
+        }
+    }
+
+    /// Whether the system can move bytes from and to it by itself.
+    pub const fn is_plain(&self) -> bool {
+        self.plain().is_some()
+    }
+
+    fn socket(&self) -> &Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
     }
 
     /// Reads into `room`: 0 bytes mean the end of the stream.
@@ -46,7 +116,8 @@ impl Stream {
         }
     }
 
-    /// Writes some of `bytes`.
+    /// Writes some of `bytes`. With TLS some of them may stay in a buffer until
+    /// [`poll_flush`](Self::poll_flush) is ready.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match AsyncWrite::poll_write(Pin::new(self), cx, bytes) {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -61,36 +132,23 @@ impl Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         #[cfg(target_os = "linux")]
-        return self.poll_call(cx, Interest::WRITABLE, |socket| {
-            use rustix::net::{SendFlags, send};
-            match send(socket, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)? {
-                0 => Err(io::ErrorKind::WriteZero.into()),
-                length => Ok(length),
-            }
-        });
-        #[cfg(not(target_os = "linux"))]
+        if let Self::Plain(socket) = self {
+            return socket.poll_call(cx, Interest::WRITABLE, |socket| {
+                use rustix::net::{SendFlags, send};
+                match send(socket, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)? {
+                    0 => Err(io::ErrorKind::WriteZero.into()),
+                    length => Ok(length),
+                }
+            });
+        }
         self.poll_write(cx, bytes)
     }
 
-    /// Does a system call when the socket can be read, or when it can be written.
-    #[cfg(target_os = "linux")]
-    pub(super) fn poll_call(
-        &self,
-        cx: &mut Context<'_>,
-        interest: Interest,
-        mut call: impl FnMut(&TcpStream) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        let Self::Tcp(socket) = self;
-        loop {
-            std::task::ready!(if interest.is_readable() {
-                socket.poll_read_ready(cx)
-            } else {
-                socket.poll_write_ready(cx)
-            })?;
-            match socket.try_io(interest, || call(socket)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
+    /// Ready when nothing that was written is left on this side of the kernel.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(_) => Poll::Ready(Ok(())),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -102,26 +160,19 @@ impl Stream {
     /// Bytes that were written but that the other machine has not acknowledged. 0 where the system
     /// cannot tell.
     pub fn unacknowledged(&self) -> usize {
-        match self {
-            Self::Tcp(socket) => system::unacknowledged(socket),
-        }
+        self.socket().unacknowledged()
     }
 
     /// Ends the connection with RST: the other side must not take what it got for everything.
     pub fn abort(self) {
         match self {
-            Self::Tcp(socket) => {
-                let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
-            }
+            Self::Plain(socket) => socket.abort(),
+            Self::Tls(stream) => match *stream {
+                TlsStream::Client(stream) => stream.into_inner().0.abort(),
+                TlsStream::Server(stream) => stream.into_inner().0.abort(),
+            },
         }
     }
-}
-
-/// What clients and targets get: small writes leave at once, and the system notices a machine that
-/// is gone.
-pub(super) fn set_options(socket: &SockRef<'_>) -> io::Result<()> {
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(Duration::from_secs(60)))
 }
 
 impl AsyncRead for Stream {
@@ -131,7 +182,8 @@ impl AsyncRead for Stream {
         room: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_read(cx, room),
+            Self::Plain(socket) => Pin::new(socket).poll_read(cx, room),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, room),
         }
     }
 }
@@ -143,17 +195,19 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(())) // nothing is buffered on this side of the kernel
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+            Self::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 
@@ -163,7 +217,8 @@ impl AsyncWrite for Stream {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Tcp(socket) => Pin::new(socket).poll_write_vectored(cx, slices),
+            Self::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, slices),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
 

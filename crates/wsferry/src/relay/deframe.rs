@@ -12,6 +12,8 @@ use super::stall::Stall;
 use super::{CHUNKS_PER_TURN, Turn};
 use crate::error::words;
 use crate::net::Stream;
+use crate::outcome::Direction;
+use crate::tap::Tap;
 
 /// How the client's stream ended.
 #[derive(Debug)]
@@ -90,6 +92,7 @@ impl Deframe {
         client: &mut Stream,
         target: &mut Stream,
         machine: &mut Connection,
+        tap: &mut Option<Box<dyn Tap>>,
     ) -> Poll<Turn> {
         let mut chunks = 0;
         loop {
@@ -112,11 +115,23 @@ impl Deframe {
                     }
                     continue;
                 }
+                if self.broken.is_none() {
+                    let Poll::Ready(flushed) = target.poll_flush(cx) else {
+                        self.stall.blocked(now);
+                        return Poll::Pending;
+                    };
+                    self.broken = flushed.err();
+                }
                 if self.end.is_none() && !self.raw.is_empty() {
                     if machine.is_paused() {
                         return Poll::Pending; // the other half sends the Pongs and calls again
                     }
                     self.decode(now, machine);
+                    if let (Some(tap), Some(pending)) = (tap.as_mut(), &self.pending)
+                        && !pending.range.is_empty()
+                    {
+                        tap.payload(Direction::ToTarget, pending.bytes());
+                    }
                     continue;
                 }
                 self.pending = None;

@@ -11,6 +11,8 @@ use super::long::{Gait, LongFrame, is_unsupported};
 use super::stall::Stall;
 use super::{CHUNKS_PER_TURN, Settings, Turn};
 use crate::net::{Pipe, Stream};
+use crate::outcome::Direction;
+use crate::tap::Tap;
 
 /// How the target's stream ended.
 #[derive(Debug)]
@@ -54,9 +56,10 @@ pub struct Enframe {
 }
 
 impl Enframe {
-    /// A half at the start of its stream.
-    pub fn new(settings: &Settings, stall: Stall) -> Self {
-        let may_splice = settings.splice && settings.send == Kind::Binary;
+    /// A half at the start of its stream; `may_splice`: whether the system can move the bytes, and
+    /// nobody else wants to see them.
+    pub fn new(settings: &Settings, may_splice: bool, stall: Stall) -> Self {
+        let may_splice = may_splice && settings.splice && settings.send == Kind::Binary;
         Self {
             pending: None,
             long: None,
@@ -89,6 +92,7 @@ impl Enframe {
         client: &mut Stream,
         target: &mut Stream,
         machine: &mut Connection,
+        tap: &mut Option<Box<dyn Tap>>,
     ) -> Poll<Turn> {
         let mut chunks = 0;
         loop {
@@ -131,7 +135,7 @@ impl Enframe {
             let ended = if self.gait.is_spliced() {
                 self.poll_target_long(cx, target, machine)
             } else {
-                self.poll_target(cx, target, machine)
+                self.poll_target(cx, target, machine, tap)
             };
             if ready!(ended) {
                 return Poll::Ready(Turn::Over);
@@ -148,8 +152,11 @@ impl Enframe {
             }
         }
         if let Some(pending) = &mut self.pending {
-            pending.range.start += ready!(client.poll_write(cx, pending.bytes()))?;
+            if !pending.range.is_empty() {
+                pending.range.start += ready!(client.poll_write(cx, pending.bytes()))?;
+            }
             if pending.range.is_empty() {
+                ready!(client.poll_flush(cx))?;
                 self.pending = None;
                 self.bytes += std::mem::take(&mut self.payload) as u64;
             }
@@ -191,6 +198,7 @@ impl Enframe {
         cx: &mut Context<'_>,
         target: &mut Stream,
         machine: &Connection,
+        tap: &mut Option<Box<dyn Tap>>,
     ) -> Poll<bool> {
         let mut buffer = Buffer::take(self.size);
         let start = HEAD_ROOM + usize::from(self.carries);
@@ -216,6 +224,9 @@ impl Enframe {
         let Some(header) = machine.send(self.kind, true, true, length as u64, None) else {
             return Poll::Ready(true);
         };
+        if let Some(tap) = tap {
+            tap.payload(Direction::ToClient, &buffer[HEAD_ROOM..end]);
+        }
         let start = header.write_before(&mut buffer[..HEAD_ROOM]);
         self.payload = length;
         self.pending = Some(Pending { buffer, range: start..end });

@@ -36,6 +36,7 @@ use stall::Stall;
 
 use crate::net::{Farewell, Stream};
 use crate::outcome::Cause;
+use crate::tap::Tap;
 
 /// As many chunks one half moves before the other has its turn, so that a flood in one direction
 /// does not keep the other one waiting.
@@ -103,6 +104,7 @@ pub struct Ended {
 pub struct Relay {
     /// Only taken at the end, or when the relay is dropped before it.
     streams: Option<Streams>,
+    tap: Option<Box<dyn Tap>>,
     machine: Connection,
     deframe: Deframe,
     enframe: Enframe,
@@ -129,14 +131,23 @@ struct Streams {
 }
 
 impl Relay {
-    /// A relay for a session; `early` is what the client sent behind its handshake.
-    pub fn new(client: Stream, target: Stream, early: &[u8], settings: &Settings) -> Self {
+    /// A relay for a session; `early` is what the client sent behind its handshake, `tap` sees all
+    /// that is relayed.
+    pub fn new(
+        client: Stream,
+        target: Stream,
+        early: &[u8],
+        settings: &Settings,
+        tap: Option<Box<dyn Tap>>,
+    ) -> Self {
         let stall = Stall::new(settings.write_timeout);
+        let may_splice = client.is_plain() && target.is_plain() && tap.is_none();
         Self {
             streams: Some(Streams { client, target }),
+            tap,
             machine: settings.machine(),
             deframe: Deframe::new(early, stall),
-            enframe: Enframe::new(settings, stall),
+            enframe: Enframe::new(settings, may_splice, stall),
             linger: settings.linger,
             close_timeout: settings.close_timeout,
             cause: None,
@@ -210,9 +221,10 @@ impl Relay {
     fn poll_halves(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let Some(Streams { client, target }) = &mut self.streams else { return false };
         let machine = &mut self.machine;
-        let to_target = self.deframe.poll(cx, now, client, target, machine);
+        let tap = &mut self.tap;
+        let to_target = self.deframe.poll(cx, now, client, target, machine, tap);
         let paused = machine.is_paused();
-        let to_client = self.enframe.poll(cx, now, client, target, machine);
+        let to_client = self.enframe.poll(cx, now, client, target, machine, tap);
         let turns = [to_target, to_client];
         let before = (self.cause.is_some(), machine.owes_control(), machine.close_is_sent());
         if turns.contains(&Poll::Ready(Turn::Over)) || self.deframe.end.is_some() {

@@ -1,17 +1,17 @@
 //! Accepting connections, and turning away those that are too many.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::DropGuard;
 
 use super::Shared;
+use crate::client::ClientAddress;
 use crate::front::{self, Handover};
-use crate::net::Stream;
+use crate::net::{Listener, Stream};
 use crate::observe;
 use crate::session::Session;
 
@@ -19,14 +19,14 @@ use crate::session::Session;
 const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// Accepts until the gateway stops.
-pub(super) async fn run(listener: TcpListener, shared: Arc<Shared>) {
+pub(super) async fn run(listener: Listener, shared: Arc<Shared>) {
     loop {
         let accepted = tokio::select! {
             () = shared.front.stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((socket, client)) => admit(&shared, Stream::accepted(socket), unmapped(client)),
+            Ok((stream, client)) => admit(&shared, stream, client, None),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 observe::accept_failed(&error);
@@ -36,13 +36,27 @@ pub(super) async fn run(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
+/// Serves the only connection that there will be: the gateway stops when it has ended.
+pub(super) fn only(shared: &Arc<Shared>, stream: Stream, client: ClientAddress) {
+    let last = shared.front.stop.clone().drop_guard();
+    admit(shared, stream, client, Some(last));
+}
+
+/// A connection's place among those that there may be.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    /// Stops the gateway when the connection ends.
+    _last: Option<DropGuard>,
+}
+
 /// Gives the connection its places among the connections and the handshakes, or turns it away.
-fn admit(shared: &Arc<Shared>, stream: Stream, client: SocketAddr) {
+fn admit(shared: &Arc<Shared>, stream: Stream, client: ClientAddress, last: Option<DropGuard>) {
     let connection = Arc::clone(&shared.connections).try_acquire_owned();
     let handshake = Arc::clone(&shared.handshakes).try_acquire_owned();
     match (connection, handshake) {
-        (Ok(connection), Ok(handshake)) => {
-            let serving = serve(Arc::clone(shared), stream, client, connection, handshake);
+        (Ok(permit), Ok(handshake)) => {
+            let place = Place { _permit: permit, _last: last };
+            let serving = serve(Arc::clone(shared), stream, client, place, handshake);
             shared.tasks.spawn(serving);
         }
         _ => {
@@ -60,24 +74,25 @@ fn admit(shared: &Arc<Shared>, stream: Stream, client: SocketAddr) {
 async fn serve(
     shared: Arc<Shared>,
     stream: Stream,
-    client: SocketAddr,
-    connection: OwnedSemaphorePermit,
+    client: ClientAddress,
+    place: Place,
     handshake: OwnedSemaphorePermit,
 ) {
     let handover = front::serve(stream, client, Arc::clone(&shared.front)).await;
     drop(handshake);
     let Some(Handover { stream, early, joining }) = handover else { return };
     let id = shared.next_session.fetch_add(1, Ordering::Relaxed);
-    let session = Box::new(Session { id, peer: client, client: stream, early, joining });
+    let session = Box::new(Session { id, address: client, client: stream, early, joining });
     let tasks = shared.tasks.clone();
-    tasks.spawn(run_session(shared, session, connection));
+    tasks.spawn(run_session(shared, session, place));
 }
 
-async fn run_session(shared: Arc<Shared>, session: Box<Session>, connection: OwnedSemaphorePermit) {
+async fn run_session(shared: Arc<Shared>, session: Box<Session>, place: Place) {
     let counted = Counted::new(&shared);
-    session.run(Arc::clone(&shared.session), Arc::clone(&shared.drain)).await;
+    let dialer = Arc::clone(&shared.front.dialer);
+    session.run(Arc::clone(&shared.session), dialer, Arc::clone(&shared.drain)).await;
     drop(counted);
-    drop(connection);
+    drop(place);
 }
 
 /// Counts a session for as long as it lives, even if it panics.
@@ -85,20 +100,15 @@ struct Counted(Arc<Shared>);
 
 impl Counted {
     fn new(shared: &Arc<Shared>) -> Self {
-        shared.sessions.fetch_add(1, Ordering::Relaxed);
+        shared.activity.begin();
         Self(Arc::clone(shared))
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.0.activity.end();
     }
-}
-
-/// A client of an IPv6 socket that came by IPv4 is known by its IPv4 address.
-fn unmapped(client: SocketAddr) -> SocketAddr {
-    SocketAddr::new(client.ip().to_canonical(), client.port())
 }
 
 /// Errors of accept(2) that belong to the connection and not to the listener.

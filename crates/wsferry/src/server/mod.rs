@@ -1,27 +1,35 @@
 //! The gateway: bind, accept, hand over, drain.
 
 mod accept;
+mod activity;
+mod listeners;
+pub mod wrapped;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wsferry_proto::HostName;
 
+use crate::address::Address;
 use crate::auth::{self, Policy};
 use crate::error::StartError;
-use crate::front::{Dial, Files, Front, Web};
+use crate::front::{Dial, Files, Front, Route, TokenPlace, Web};
 use crate::net;
+use crate::net::tls::{Acceptor, Connector, ConnectorSettings, ServerSettings};
 use crate::observe;
 use crate::session::{self, Drain};
-use crate::target::{Address, Target};
+use crate::target::Dialer;
+use crate::token;
+use activity::Activity;
+pub use listeners::Listen;
+use listeners::Listeners;
+use wrapped::{Ended, Prepared};
 
 /// Descriptors that are kept for listeners, files, the runtime, answers to those turned away, and
 /// the pipes of sessions that move much.
@@ -32,16 +40,28 @@ const TURNED_AWAY: usize = 64;
 /// Everything a gateway needs to know. It is valid: nothing in it is checked again.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The host to listen on; empty: all addresses.
-    pub listen_host: String,
-    /// The port to listen on; 0: a free one.
-    pub listen_port: u16,
+    /// Where to listen.
+    pub listen: Listen,
+    /// TLS on the same listeners; `None`: plain connections only.
+    pub tls: Option<ServerSettings>,
+    /// Whether plain connections are refused.
+    pub tls_only: bool,
     /// Where sessions lead.
-    pub target: Address,
+    pub route: RouteSettings,
+    /// TLS towards targets; `None`: plain connections.
+    pub target_tls: Option<ConnectorSettings>,
     /// What is served beside WebSocket.
     pub web: Option<Files>,
     /// Who may connect.
     pub auth: auth::Settings,
+    /// Who else decides about that.
+    pub auth_plugin: Option<auth::PluginSettings>,
+    /// Whether files are for those only that the plug-in lets in.
+    pub web_auth: bool,
+    /// Where sessions are recorded: each in this file with its number behind the name.
+    pub record: Option<PathBuf>,
+    /// Whether a mark is printed for each piece of data.
+    pub traffic: bool,
     /// How sessions run.
     pub session: session::Settings,
     /// When the target is dialled.
@@ -56,12 +76,35 @@ pub struct Config {
     pub max_handshakes: usize,
     /// Stop after one session.
     pub run_once: bool,
+    /// Stop after this time.
+    pub timeout: Option<Duration>,
+    /// Stop when there has been no session for this time.
+    pub idle_timeout: Option<Duration>,
+}
+
+/// Where sessions lead.
+#[derive(Clone, Debug)]
+pub enum RouteSettings {
+    /// Always to the same target.
+    Fixed(Address),
+    /// To the target of the client's token.
+    Token {
+        /// Who knows the tokens.
+        source: token::Settings,
+        /// Where the token stands in a request.
+        place: TokenPlace,
+    },
+    /// To the one of these that the client names.
+    Listed(Vec<Address>),
+    /// To a program that is started with the gateway.
+    Wrapped(wrapped::Settings),
 }
 
 /// A gateway that is bound, and accepts when it runs.
 #[derive(Debug)]
 pub struct Gateway {
-    listeners: Vec<TcpListener>,
+    listeners: Listeners,
+    program: Option<Prepared>,
     shared: Arc<Shared>,
 }
 
@@ -72,13 +115,15 @@ struct Shared {
     session: Arc<session::Settings>,
     drain: Arc<Drain>,
     drain_timeout: Duration,
+    timeout: Option<Duration>,
+    idle_timeout: Option<Duration>,
     /// Every task that must not escape the drain.
     tasks: TaskTracker,
     connections: Arc<Semaphore>,
     handshakes: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
     next_session: AtomicU64,
-    sessions: AtomicUsize,
+    activity: Activity,
 }
 
 impl Gateway {
@@ -88,18 +133,24 @@ impl Gateway {
     /// One sentence that says what is wrong and what to do.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let web = config.web.map(open_files).transpose()?;
-        resolve_target(&config.target).await?;
-        let addresses = net::resolve_listen(&config.listen_host, config.listen_port).await?;
-        let listeners = net::bind(&addresses)?;
-
-        let on_loopback = addresses.iter().all(|address| address.ip().is_loopback());
-        let mut names = net::machine_names();
-        names.extend(config.listen_host.parse::<HostName>().ok());
+        let (route, program) = open_route(config.route).await?;
+        let tls = config.tls.map(Acceptor::open).transpose().map_err(StartError::setting)?;
+        if let Some(tls) = &tls {
+            observe::certificate_in_use(tls.validity().from, tls.validity().until);
+        }
+        let target_tls = config.target_tls.as_ref().map(Connector::open).transpose();
+        let target_tls = target_tls.map_err(StartError::setting)?;
+        let plugin = config.auth_plugin.map(auth::PluginSettings::open).transpose()?;
+        let listeners = Listeners::open(&config.listen).await?;
         let drain = Arc::new(Drain::default());
         let front = Front {
-            policy: Policy::new(config.auth, on_loopback, names),
+            policy: Policy::new(config.auth, plugin, listeners.reach(), config.listen.names()),
             web,
-            target: Arc::new(Target::new(config.target)),
+            web_auth: config.web_auth,
+            tls,
+            tls_only: config.tls_only,
+            route,
+            dialer: Arc::new(Dialer::new(target_tls)),
             dial: config.dial,
             connect_timeout: config.session.connect_timeout,
             header_timeout: config.header_timeout,
@@ -115,19 +166,21 @@ impl Gateway {
             session: Arc::new(config.session),
             drain,
             drain_timeout: config.drain_timeout,
+            timeout: config.timeout,
+            idle_timeout: config.idle_timeout,
             tasks: TaskTracker::new(),
             connections: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
             handshakes: Arc::new(Semaphore::new(config.max_handshakes.min(Semaphore::MAX_PERMITS))),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
             next_session: AtomicU64::new(1),
-            sessions: AtomicUsize::new(0),
+            activity: Activity::new(),
         };
-        Ok(Self { listeners, shared: Arc::new(shared) })
+        Ok(Self { listeners, program, shared: Arc::new(shared) })
     }
 
-    /// Where it listens.
+    /// Where it listens for TCP.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+        self.listeners.addresses()
     }
 
     /// The files that are served.
@@ -141,28 +194,90 @@ impl Gateway {
     }
 
     /// Accepts until it is stopped, then drains: clients get Close 1001, targets FIN. Returns at the
-    /// latest after `drain_timeout`; the sessions that are left then end with the runtime.
-    pub async fn run(self) {
-        let Self { listeners, shared } = self;
-        let mut accepting = tokio::task::JoinSet::new();
-        for listener in listeners {
-            accepting.spawn(accept::run(listener, Arc::clone(&shared)));
-        }
-        shared.front.stop.cancelled().await;
-        while accepting.join_next().await.is_some() {} // the listeners are closed now
-        let sessions = shared.sessions.load(Ordering::Relaxed);
-        observe::draining(sessions);
-        shared.drain.begin(sessions, shared.drain_timeout / 2);
-        shared.tasks.close();
-        if timeout(shared.drain_timeout, shared.tasks.wait()).await.is_err() {
-            observe::drain_timed_out(shared.sessions.load(Ordering::Relaxed));
-        }
+    /// latest after `drain_timeout`; the sessions that are left then end with the runtime. A wrapped
+    /// program runs meanwhile.
+    ///
+    /// # Errors
+    /// The wrapped program cannot be started.
+    pub async fn run(self) -> Result<Ended, StartError> {
+        let Self { listeners, program, shared } = self;
+        let Some(program) = program else {
+            serve(listeners, shared).await;
+            return Ok(Ended::Stopped);
+        };
+        let mut program = program.start().await?;
+        let stop = shared.front.stop.clone();
+        let (ended, ()) = tokio::join!(program.supervise(&stop), serve(listeners, shared));
+        program.end().await;
+        Ok(ended)
     }
+}
+
+/// Accepts until the gateway is stopped, then drains it.
+async fn serve(listeners: Listeners, shared: Arc<Shared>) {
+    let mut accepting = tokio::task::JoinSet::new();
+    let Listeners { listeners, connection } = listeners;
+    for listener in listeners {
+        accepting.spawn(accept::run(listener, Arc::clone(&shared)));
+    }
+    if let Some((stream, client)) = connection {
+        accept::only(&shared, stream, client);
+    }
+    shared.until_stopped().await;
+    while accepting.join_next().await.is_some() {} // the listeners are closed now
+    let sessions = shared.activity.sessions();
+    observe::draining(sessions);
+    shared.drain.begin(sessions, shared.drain_timeout / 2);
+    shared.tasks.close();
+    if timeout(shared.drain_timeout, shared.tasks.wait()).await.is_err() {
+        observe::drain_timed_out(shared.activity.sessions());
+    }
+}
+
+impl Shared {
+    /// Waits for the first of what stops a gateway.
+    async fn until_stopped(&self) {
+        let after = async |limit: Option<Duration>| match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        };
+        let idle = async {
+            match self.idle_timeout {
+                Some(limit) => self.activity.idle_for(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        let stop = &self.front.stop;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = after(self.timeout) => observe::timed_out("timeout"),
+            () = idle => observe::timed_out("idle_timeout"),
+        }
+        stop.cancel();
+    }
+}
+
+/// Makes ready what decides where sessions lead, and the program that is one end of them.
+async fn open_route(settings: RouteSettings) -> Result<(Route, Option<Prepared>), StartError> {
+    Ok(match settings {
+        RouteSettings::Fixed(target) => {
+            resolve_target(&target).await?;
+            (Route::Fixed(target), None)
+        }
+        RouteSettings::Token { source, place } => {
+            (Route::Token { source: source.open()?, place }, None)
+        }
+        RouteSettings::Listed(targets) => (Route::Listed(targets), None),
+        RouteSettings::Wrapped(settings) => {
+            let program = Prepared::new(settings)?;
+            (Route::Fixed(program.target().into()), Some(program))
+        }
+    })
 }
 
 fn open_files(files: Files) -> Result<Web, StartError> {
     let path = match &files {
-        Files::Directory(path) => path.clone(),
+        Files::Directory(path) | Files::Listed(path) => path.clone(),
         Files::Page(_) => PathBuf::new(),
     };
     Web::new(files).map_err(|source| StartError::WebRoot { path, source })

@@ -3,7 +3,6 @@
 
 mod echo;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,14 +11,17 @@ use tokio::time::timeout;
 use tokio_util::sync::DropGuard;
 use wsferry_proto::CloseReason;
 
+use crate::address::Address;
 use crate::auth::Admitted;
+use crate::client::ClientAddress;
 use crate::error::DialError;
 use crate::net::{Farewell, Stream, farewell};
 use crate::observe;
 use crate::outcome::{Cause, Outcome};
 pub use crate::relay::Drain;
 use crate::relay::{self, Ended, Relay};
-use crate::target::{Address, Target};
+use crate::tap::Tap;
+use crate::target::Dialer;
 
 /// How sessions run.
 #[derive(Clone, Debug)]
@@ -36,7 +38,9 @@ pub struct Joining {
     /// The proof that the client was let in.
     pub admitted: Admitted,
     /// Where it leads.
-    pub target: Arc<Target>,
+    pub target: Address,
+    /// What sees all that is relayed.
+    pub tap: Option<Box<dyn Tap>>,
     /// The connection to the target, where it was made before the handshake was answered.
     pub dialed: Option<Stream>,
     /// Stops the gateway when the session is gone, however it goes: the only one of `--run-once`.
@@ -49,7 +53,7 @@ pub struct Session {
     /// Its number in the log.
     pub id: u64,
     /// Where the client comes from.
-    pub peer: SocketAddr,
+    pub address: ClientAddress,
     /// The client.
     pub client: Stream,
     /// What the client sent behind its handshake.
@@ -62,17 +66,23 @@ impl Session {
     /// Runs the session to its end, with a log line at the start and one at the end.
     ///
     /// Boxed: a future holds what it captures twice, and an idle session should not.
-    pub async fn run(self: Box<Self>, settings: Arc<Settings>, drain: Arc<Drain>) {
-        let Self { id, peer, client, early, joining } = *self;
-        let Joining { admitted: _, target, dialed, once: _once } = joining;
+    pub async fn run(
+        self: Box<Self>,
+        settings: Arc<Settings>,
+        dialer: Arc<Dialer>,
+        drain: Arc<Drain>,
+    ) {
+        let Self { id, address, client, early, joining } = *self;
+        let Joining { admitted: _, target, tap, dialed, once: _once } = joining;
         let started = Instant::now();
-        observe::session_started(id, peer, target.address());
-        let ended = if *target.address() == Address::Echo {
+        observe::session_started(id, address, &target);
+        let ended = if target == Address::Echo {
             Box::pin(echo::run(client, early, &settings.relay, drain.token())).await
         } else {
-            match dial(dialed, &target, settings.connect_timeout).await {
+            match dial(dialed, &dialer, &target, settings.connect_timeout).await {
                 Ok(dialed) => {
-                    let relay = Box::new(Relay::new(client, dialed, &early, &settings.relay));
+                    let relay = Relay::new(client, dialed, &early, &settings.relay, tap);
+                    let relay = Box::new(relay);
                     drop(early);
                     relay.run(&drain, id).await
                 }
@@ -86,7 +96,7 @@ impl Session {
             to_client: ended.to_client,
             duration: started.elapsed(),
         };
-        observe::session_ended(id, peer, target.address(), &outcome);
+        observe::session_ended(id, address, &target, &outcome);
         Box::pin(leave(ended.client, ended.target, settings.relay.close_timeout)).await;
     }
 }
@@ -95,12 +105,13 @@ impl Session {
 /// room for it.
 async fn dial(
     dialed: Option<Stream>,
-    target: &Target,
+    dialer: &Dialer,
+    target: &Address,
     limit: Duration,
 ) -> Result<Stream, DialError> {
     match dialed {
         Some(stream) => Ok(stream),
-        None => Box::pin(target.dial(limit)).await,
+        None => Box::pin(dialer.dial(target, limit)).await,
     }
 }
 

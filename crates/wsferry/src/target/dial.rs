@@ -1,17 +1,20 @@
 //! How a connection to a target comes about: every address of its name is tried, the families in
 //! turn, a new one every 250 ms while the others have not answered (happy eyeballs, RFC 8305).
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Address;
+use crate::address::Address;
 use crate::error::{DialError, words};
-use crate::net::Stream;
+use crate::net::tls::Connector;
+use crate::net::{Socket, Stream};
 
 /// RFC 8305 §5, "Connection Attempt Delay".
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -20,12 +23,18 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// start; a name that moves is noticed after this time, or as soon as nothing answers any more.
 const KNOWN_FOR: Duration = Duration::from_secs(5);
 
-/// A target, with what is known of its name.
-#[derive(Debug)]
-pub struct Target {
-    address: Address,
-    known: Mutex<Option<Known>>,
+/// As many names are remembered.
+const MAX_KNOWN: usize = 1024;
+
+/// Connects to targets, and remembers their names for a moment.
+#[derive(Debug, Default)]
+pub struct Dialer {
+    known: Mutex<HashMap<Name, Known>>,
+    tls: Option<Connector>,
 }
+
+/// A host name and a port.
+type Name = (Box<str>, u16);
 
 /// The answer of a look-up, the address that answered last in front.
 #[derive(Clone, Debug)]
@@ -34,64 +43,83 @@ struct Known {
     until: Instant,
 }
 
-impl Target {
-    /// A target of which nothing is known yet.
-    pub const fn new(address: Address) -> Self {
-        Self { address, known: Mutex::new(None) }
+impl Dialer {
+    /// One that speaks TLS with TCP targets, if it is given what for.
+    pub fn new(tls: Option<Connector>) -> Self {
+        Self { known: Mutex::default(), tls }
     }
 
-    /// Where it is.
-    pub const fn address(&self) -> &Address {
-        &self.address
-    }
-
-    /// Connects to it; `limit` is for the name and all its addresses together.
+    /// Connects to a target; `limit` is for the name and all its addresses together.
     ///
     /// # Errors
     /// Which of the two, name or connection, failed, or that the time was over.
-    pub async fn dial(&self, limit: Duration) -> Result<Stream, DialError> {
+    pub async fn dial(&self, target: &Address, limit: Duration) -> Result<Stream, DialError> {
         let dialed = timeout(limit, async {
-            let addresses = self.addresses().await?;
-            connect_any(addresses).await
-        })
-        .await
-        .unwrap_or(Err(DialError::TimedOut));
-        match dialed {
-            Ok((stream, address)) => {
-                self.prefer(address);
+            let stream = self.connect(target).await?;
+            self.secure(stream, target).await
+        });
+        dialed.await.unwrap_or(Err(DialError::TimedOut))
+    }
+
+    async fn secure(&self, stream: Stream, target: &Address) -> Result<Stream, DialError> {
+        let (Some(tls), Address::Tcp { host, .. }) = (&self.tls, target) else { return Ok(stream) };
+        let no_tls = |error: String| DialError::Tls(error);
+        let name = Connector::server_name(host).map_err(|error| no_tls(error.to_string()))?;
+        let secured = stream.connect_tls(tls.config(), name).await;
+        secured.map_err(|error| no_tls(words(&error)))
+    }
+
+    async fn connect(&self, target: &Address) -> Result<Stream, DialError> {
+        match (target, target.ip(), target.name()) {
+            (Address::Tcp { port, .. }, Some(ip), _) => {
+                let (stream, _) = connect(SocketAddr::new(ip, *port)).await?;
                 Ok(Stream::dialed(stream))
             }
-            Err(error) => {
-                *self.known() = None;
-                Err(error)
-            }
+            (Address::Unix(path), ..) => connect_unix(path).await,
+            (_, _, Some((name, port))) => self.connect_by_name(name, port).await,
+            _ => Err(DialError::Unreachable("it is not a server".to_owned())),
         }
     }
 
-    async fn addresses(&self) -> Result<Vec<SocketAddr>, DialError> {
-        if let (Some(ip), Address::Tcp { port, .. }) = (self.address.ip(), &self.address) {
-            return Ok(vec![SocketAddr::new(ip, *port)]);
+    async fn connect_by_name(&self, name: &str, port: u16) -> Result<Stream, DialError> {
+        let key = (Box::from(name), port);
+        // A name is forgotten when nothing answers, also when the time is over meanwhile.
+        let mut forget = Forget { dialer: self, key: Some(key) };
+        let addresses = self.addresses(name, port).await?;
+        let (stream, address) = connect_any(addresses).await?;
+        if let Some(key) = forget.key.take() {
+            self.prefer(&key, address);
         }
-        if let Some(known) = &*self.known()
+        Ok(Stream::dialed(stream))
+    }
+
+    async fn addresses(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
+        let key = (Box::from(name), port);
+        if let Some(known) = self.known().get(&key)
             && Instant::now() < known.until
         {
             return Ok(known.addresses.clone());
         }
-        let Some((name, port)) = self.address.name() else { return Ok(Vec::new()) };
         let unresolved = || DialError::Unresolved(name.to_owned());
         let found: Vec<_> = lookup_host((name, port)).await.map_err(|_| unresolved())?.collect();
         if found.is_empty() {
             return Err(unresolved());
         }
         let addresses = in_turn(found);
-        let until = Instant::now() + KNOWN_FOR;
-        *self.known() = Some(Known { addresses: addresses.clone(), until });
+        let now = Instant::now();
+        let mut known = self.known();
+        if known.len() >= MAX_KNOWN {
+            known.retain(|_, known| now < known.until);
+        }
+        if known.len() < MAX_KNOWN {
+            known.insert(key, Known { addresses: addresses.clone(), until: now + KNOWN_FOR });
+        }
         Ok(addresses)
     }
 
     /// The next dial begins with the address that answered.
-    fn prefer(&self, address: SocketAddr) {
-        if let Some(known) = &mut *self.known()
+    fn prefer(&self, name: &Name, address: SocketAddr) {
+        if let Some(known) = self.known().get_mut(name)
             && known.addresses.first() != Some(&address)
             && let Some(index) = known.addresses.iter().position(|&other| other == address)
         {
@@ -99,9 +127,37 @@ impl Target {
         }
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Option<Known>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<Name, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Forgets a name, unless the key was taken.
+struct Forget<'a> {
+    dialer: &'a Dialer,
+    key: Option<Name>,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = &self.key {
+            self.dialer.known().remove(key);
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn connect_unix(path: &Path) -> Result<Stream, DialError> {
+    match tokio::net::UnixStream::connect(path).await {
+        Ok(stream) => Ok(Stream::Plain(Socket::Unix(stream))),
+        Err(error) => Err(DialError::Unreachable(words(&error))),
+    }
+}
+
+#[cfg(not(unix))]
+async fn connect_unix(_path: &Path) -> Result<Stream, DialError> {
+    let why = "this system has no Unix sockets for programs";
+    std::future::ready(Err(DialError::Unreachable(why.to_owned()))).await
 }
 
 /// The addresses with the families in turn, beginning with the one that the system prefers
@@ -195,11 +251,12 @@ mod tests {
     #[test]
     fn the_address_that_answered_is_tried_first_the_next_time() {
         let parse = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let target = Target::new("localhost:1".parse().unwrap());
+        let dialer = Dialer::default();
+        let name: Name = ("localhost".into(), 1);
         let addresses = ["[::1]:1", "127.0.0.1:1", "127.0.0.2:1"].map(parse).to_vec();
-        *target.known() = Some(Known { addresses, until: Instant::now() });
-        target.prefer(parse("127.0.0.1:1"));
+        dialer.known().insert(name.clone(), Known { addresses, until: Instant::now() });
+        dialer.prefer(&name, parse("127.0.0.1:1"));
         let expected = ["127.0.0.1:1", "[::1]:1", "127.0.0.2:1"].map(parse).to_vec();
-        assert_eq!(target.known().as_ref().unwrap().addresses, expected);
+        assert_eq!(dialer.known()[&name].addresses, expected);
     }
 }

@@ -1,7 +1,5 @@
-//! Targets: what a client can be joined to, and how a connection to it comes about.
+//! Targets: how a connection to what a client is joined to comes about.
 
-mod address;
 mod dial;
 
-pub use address::{Address, AddressError};
-pub use dial::Target;
+pub use dial::Dialer;

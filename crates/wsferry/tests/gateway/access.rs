@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use wsferry::config::ListenAddress;
 use wsferry::config::{allow_host, allow_origin};
 use wsferry::front::Files;
 use wsferry::server::Config;
@@ -116,7 +117,8 @@ async fn allowed_hosts_are_served_on_loopback_and_no_others() {
 #[tokio::test]
 async fn elsewhere_addresses_and_the_machines_names_are_served_and_no_others() {
     let directory = tempfile::tempdir().unwrap();
-    let change = |config: &mut Config| config.listen_host = "0.0.0.0".to_owned();
+    let everywhere = || "0.0.0.0:0".parse::<ListenAddress>().unwrap();
+    let change = |config: &mut Config| config.listen = everywhere().into();
     let gateway = serving(directory.path(), change).await;
     let name = gethostname::gethostname().to_string_lossy().into_owned();
     let short = name.split('.').next().unwrap().to_owned();

@@ -1,6 +1,7 @@
 //! Targets by name and by address.
 
 use tokio::net::TcpListener;
+use wsferry::config::ListenAddress;
 use wsferry_testkit::raw::{BINARY, FIN};
 use wsferry_testkit::targets::{self, Target};
 
@@ -46,7 +47,7 @@ async fn a_name_with_two_families_reaches_the_one_that_listens() {
 #[tokio::test]
 async fn a_gateway_without_a_host_listens_on_both_families() {
     let mut config = crate::support::config(targets::echo().await.address());
-    config.listen_host = String::new();
+    config.listen = ":0".parse::<ListenAddress>().unwrap().into();
     let gateway = Running::start(config).await;
     let port = gateway.address().port();
     for address in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
@@ -60,7 +61,8 @@ async fn a_gateway_without_a_host_listens_on_both_families() {
 async fn a_port_in_use_and_a_name_without_an_address_are_told_before_the_first_client() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut config = crate::support::config("echo:");
-    config.listen_port = taken.local_addr().unwrap().port();
+    let taken = taken.local_addr().unwrap().to_string();
+    config.listen = taken.parse::<ListenAddress>().unwrap().into();
     let error = wsferry::server::Gateway::bind(config).await.unwrap_err().to_string();
     assert!(error.contains("in use"), "{error}");
     let config = crate::support::config("no-such-host.invalid:1");

@@ -19,3 +19,6 @@ mod isolation;
 mod memory;
 mod stopping;
 mod support;
+mod tls_settings;
+#[cfg(target_os = "linux")]
+mod wrapped;

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use wsferry::config::plain;
+use wsferry::address::Address;
+use wsferry::config::{ListenAddress, plain};
+use wsferry::error::StartError;
+use wsferry::server::wrapped::Ended;
 use wsferry::server::{Config, Gateway};
 use wsferry_testkit::patience::soon;
 use wsferry_testkit::raw::{Answer, Client, Raw};
@@ -14,8 +17,8 @@ use wsferry_testkit::raw::{Answer, Client, Raw};
 /// What `wsferry --heartbeat 0 127.0.0.1:0 TARGET` runs with: no timer wakes a session that an event
 /// should have woken.
 pub fn config(target: impl Display) -> Config {
-    let listen = "127.0.0.1:0".parse().unwrap();
-    let mut config = plain(listen, target.to_string().parse().unwrap());
+    let listen = "127.0.0.1:0".parse::<ListenAddress>().unwrap();
+    let mut config = plain(listen, target.to_string().parse::<Address>().unwrap());
     config.session.relay.keep_alive = None;
     config
 }
@@ -31,12 +34,16 @@ pub fn config_with(target: impl Display, change: impl FnOnce(&mut Config)) -> Co
 pub struct Running {
     address: SocketAddr,
     stop: CancellationToken,
-    ended: JoinHandle<()>,
+    ended: JoinHandle<Result<Ended, StartError>>,
 }
 
 impl Running {
     pub async fn start(config: Config) -> Self {
-        let gateway = Gateway::bind(config).await.unwrap();
+        Self::of(Gateway::bind(config).await.unwrap())
+    }
+
+    /// One that was bound by the test.
+    pub fn of(gateway: Gateway) -> Self {
         let address = gateway.addresses()[0];
         let stop = gateway.stop_token();
         Self { address, stop, ended: tokio::spawn(gateway.run()) }
@@ -72,7 +79,7 @@ impl Running {
 
     /// Waits until `run` has returned.
     pub async fn ended(&mut self) {
-        soon(&mut self.ended).await.unwrap();
+        soon(&mut self.ended).await.unwrap().unwrap();
     }
 }
 

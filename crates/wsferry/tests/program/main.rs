@@ -12,3 +12,5 @@ mod signals;
 mod start_up;
 mod support;
 mod usage;
+#[cfg(target_os = "linux")]
+mod wrapped;

@@ -1,6 +1,7 @@
 //! Static files: what may be reached is decided here, how it is sent (types, ranges, conditions) is
 //! tower-http's.
 
+mod listing;
 mod path;
 mod range;
 
@@ -8,18 +9,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use http::header::{CONTENT_TYPE, LOCATION, RANGE};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tower_http::services::ServeFile;
 use tower_service::Service;
 
 use super::response::{self, Body};
+use crate::observe;
 
 /// What is served beside WebSocket.
 #[derive(Clone, Debug)]
 pub enum Files {
     /// The files of a directory.
     Directory(PathBuf),
+    /// The same, and what is in a directory where it has no index.html.
+    Listed(PathBuf),
     /// One page, at `/`.
     Page(&'static str),
 }
@@ -33,6 +38,8 @@ enum Found {
     File(PathBuf),
     /// A directory that was asked for without its last slash.
     Directory,
+    /// A directory without an index.html.
+    Contents(PathBuf),
     Nothing,
 }
 
@@ -43,12 +50,9 @@ impl Web {
     /// They are not a directory that can be read.
     pub fn new(files: Files) -> io::Result<Self> {
         Ok(Self(match files {
-            Files::Directory(root) => {
-                // Without links and dots, what lies in it is known by its prefix.
-                let root = root.canonicalize()?;
-                std::fs::read_dir(&root)?;
-                Files::Directory(root)
-            }
+            // Without links and dots, what lies in it is known by its prefix.
+            Files::Directory(root) => Files::Directory(readable(&root)?),
+            Files::Listed(root) => Files::Listed(readable(&root)?),
             page @ Files::Page(_) => page,
         }))
     }
@@ -56,26 +60,39 @@ impl Web {
     /// The directory, if it is one.
     pub fn root(&self) -> Option<&Path> {
         match &self.0 {
-            Files::Directory(root) => Some(root),
+            Files::Directory(root) | Files::Listed(root) => Some(root),
             Files::Page(_) => None,
         }
     }
 
     /// Answers a GET or HEAD.
-    pub(super) async fn answer(&self, request: &Request<()>) -> Response<Body> {
-        let path = request.uri().path();
+    pub(super) async fn answer(&self, head: &Parts) -> Response<Body> {
+        let path = head.uri.path();
         let mut response = match &self.0 {
-            Files::Page(page) if path == "/" => response::html(page),
+            Files::Page(page) if path == "/" => response::html(*page),
             Files::Page(_) => not_found(),
-            Files::Directory(root) => match look_up(root, path).await {
-                Found::File(file) => send(&file, request).await,
-                Found::Directory => redirect(request.uri()),
+            Files::Directory(root) | Files::Listed(root) => match look_up(root, path).await {
+                Found::File(file) => send(&file, head).await,
+                Found::Directory => redirect(&head.uri),
+                Found::Contents(place) if matches!(self.0, Files::Listed(_)) => {
+                    listing::answer(place).await.unwrap_or_else(not_found)
+                }
+                Found::Contents(_) => {
+                    observe::not_listed();
+                    not_found()
+                }
                 Found::Nothing => not_found(),
             },
         };
         response::safe(response.headers_mut());
         response
     }
+}
+
+fn readable(root: &Path) -> io::Result<PathBuf> {
+    let root = root.canonicalize()?;
+    std::fs::read_dir(&root)?;
+    Ok(root)
 }
 
 async fn look_up(root: &Path, path: &str) -> Found {
@@ -96,7 +113,7 @@ fn find(root: &Path, wanted: &path::Wanted) -> Found {
     }
     match inside(root, &place.join("index.html")) {
         Some(index) if index.is_file() => Found::File(index),
-        _ => Found::Nothing,
+        _ => Found::Contents(place),
     }
 }
 
@@ -109,15 +126,15 @@ fn inside(root: &Path, path: &Path) -> Option<PathBuf> {
     (!below.components().any(is_hidden)).then_some(place)
 }
 
-async fn send(file: &Path, request: &Request<()>) -> Response<Body> {
+async fn send(file: &Path, head: &Parts) -> Response<Body> {
     let mut ranged = Request::new(());
-    *ranged.method_mut() = request.method().clone();
-    *ranged.headers_mut() = request.headers().clone();
-    if request.headers().contains_key(RANGE) {
+    *ranged.method_mut() = head.method.clone();
+    *ranged.headers_mut() = head.headers.clone();
+    if head.headers.contains_key(RANGE) {
         let mut whole = Request::new(());
         *whole.method_mut() = Method::HEAD;
         let Ok(whole) = ServeFile::new(file).call(whole).await;
-        if !range::is_to_be_followed(request.headers(), whole.headers()) {
+        if !range::is_to_be_followed(&head.headers, whole.headers()) {
             ranged.headers_mut().remove(RANGE);
         }
     }

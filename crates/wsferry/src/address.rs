@@ -1,7 +1,8 @@
 //! Where a session leads.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use wsferry_proto::HostName;
@@ -18,7 +19,12 @@ pub enum Address {
         /// Its port, not 0.
         port: u16,
     },
+    /// A server that listens on a Unix socket.
+    Unix(PathBuf),
 }
+
+/// How a Unix socket is written where a TCP server could stand too, as websockify does.
+const UNIX: &str = "unix_socket:";
 
 /// Text that is not the address of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +35,7 @@ impl fmt::Display for AddressError {
         write!(
             f,
             "{:?} is not a target: give host:port, such as localhost:5000, 192.0.2.7:5900 or \
-             [::1]:5000, or echo: for the built-in echo",
+             [::1]:5000, unix_socket:/path for a Unix socket, or echo: for the built-in echo",
             self.0
         )
     }
@@ -43,6 +49,12 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         if text == "echo:" {
             return Ok(Self::Echo);
+        }
+        if let Some(path) = text.strip_prefix(UNIX)
+            && !path.is_empty()
+            && !path.contains('\0')
+        {
+            return Ok(Self::Unix(path.into()));
         }
         let parse = || {
             let (host, port) = text.rsplit_once(':')?;
@@ -59,7 +71,14 @@ impl fmt::Display for Address {
         match self {
             Self::Echo => f.write_str("echo:"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "{UNIX}{}", path.display().to_string().escape_debug()),
         }
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp { host: HostName::Address(address.ip()), port: address.port() }
     }
 }
 
@@ -87,8 +106,14 @@ mod tests {
 
     #[test]
     fn targets_are_read_and_written_alike() {
-        for text in ["localhost:5000", "127.0.0.1:1", "[::1]:65535", "echo:", "vnc-1.example:5900"]
-        {
+        for text in [
+            "localhost:5000",
+            "127.0.0.1:1",
+            "[::1]:65535",
+            "echo:",
+            "vnc-1.example:5900",
+            "unix_socket:/run/vnc.sock",
+        ] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
     }
@@ -108,6 +133,8 @@ mod tests {
             "localhost:+1",
             "echo",
             "echo:1x",
+            "unix_socket:",
+            "unix_socket:/a\0b",
             "a b:1",
         ] {
             let error = text.parse::<Address>().unwrap_err().to_string();

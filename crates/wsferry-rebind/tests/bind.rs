@@ -1,0 +1,154 @@
+//! The shim, preloaded into programs that do not know of it.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on fails
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
+
+use wsferry_testkit::cpp::binding_program;
+use wsferry_testkit::program::{Program, ReservedPort, Signal};
+use wsferry_testkit::shim;
+
+/// Binds `sockets` (kind, host, port) in a program with these ports in its environment: a line each.
+fn bound(ports: [&str; 2], sockets: &[(&str, &str, u16)]) -> Vec<String> {
+    let mut command = Command::new(binding_program());
+    for (kind, host, port) in sockets {
+        command.args([kind, host, &*port.to_string()]);
+    }
+    for (name, value) in ["REBIND_OLD_PORT", "REBIND_NEW_PORT"].iter().zip(ports) {
+        if !value.is_empty() {
+            command.env(name, value);
+        }
+    }
+    let output = command.env("LD_PRELOAD", shim::path()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(output.status.success(), "{}", output.status);
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Two ports that nobody else gets, and their numbers as text.
+struct Ports {
+    _reserved: [ReservedPort; 2],
+    old: u16,
+    new: u16,
+}
+
+impl Ports {
+    fn new() -> Self {
+        let reserved = [ReservedPort::new(), ReservedPort::new()];
+        let [old, new] = [0, 1].map(|index: usize| reserved[index].number());
+        Self { _reserved: reserved, old, new }
+    }
+
+    fn bound(&self, sockets: &[(&str, &str, u16)]) -> Vec<String> {
+        bound([&self.old.to_string(), &self.new.to_string()], sockets)
+    }
+}
+
+#[test]
+fn a_tcp_socket_that_asks_for_the_old_port_gets_the_new_one_on_the_loopback() {
+    let ports = Ports::new();
+    let Ports { old, new, .. } = ports;
+    for (kind, host, given) in [
+        ("tcp4", "0.0.0.0", "127.0.0.1"),
+        ("tcp4", "127.0.0.1", "127.0.0.1"),
+        ("tcp4", "192.0.2.7", "127.0.0.1"), // not an address of this machine
+        ("tcp6", "::", "::ffff:127.0.0.1"),
+        ("tcp6", "::1", "::ffff:127.0.0.1"),
+        ("tcp6", "::ffff:0.0.0.0", "::ffff:127.0.0.1"),
+        ("tcp6short", "::", "::ffff:127.0.0.1"),
+        ("tcp6only", "::", "::1"),
+    ] {
+        assert_eq!(ports.bound(&[(kind, host, old)]), [format!("{given} {new}")], "{kind} {host}");
+    }
+}
+
+#[test]
+fn a_program_with_a_socket_for_each_family_gets_both() {
+    let ports = Ports::new();
+    let Ports { old, new, .. } = ports;
+    let both = ports.bound(&[("tcp6only", "::", old), ("tcp4", "0.0.0.0", old)]);
+    assert_eq!(both, [format!("::1 {new}"), format!("127.0.0.1 {new}")]);
+}
+
+#[test]
+fn other_ports_udp_and_unix_sockets_are_left_alone() {
+    let ports = Ports::new();
+    let other = ReservedPort::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.sock");
+    let path = path.to_str().unwrap();
+    let Ports { old, .. } = ports;
+    let lines = ports.bound(&[
+        ("tcp4", "0.0.0.0", other.number()),
+        ("tcp6only", "::", other.number()),
+        ("udp4", "0.0.0.0", old),
+        ("udp6", "::1", old),
+        ("unix", path, 0),
+    ]);
+    let other = other.number();
+    let expected = [
+        format!("0.0.0.0 {other}"),
+        format!(":: {other}"),
+        format!("0.0.0.0 {old}"),
+        format!("::1 {old}"),
+        path.to_owned(),
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn without_two_ports_in_the_environment_nothing_is_changed() {
+    let Ports { _reserved, old, new } = Ports::new();
+    let (old_text, new_text) = (old.to_string(), new.to_string());
+    for ports in [["", ""], ["", &new_text], [&old_text, ""], [&old_text, "0"], [&old_text, "x"]] {
+        let lines = bound(ports, &[("tcp4", "127.0.0.1", old)]);
+        assert_eq!(lines, [format!("127.0.0.1 {old}")], "{ports:?}");
+    }
+}
+
+#[test]
+fn an_error_arrives_as_the_system_tells_it() {
+    const EFAULT: u32 = 14;
+    const EBADF: u32 = 9;
+    const EADDRINUSE: u32 = 98;
+    let Ports { _reserved, old, .. } = Ports::new();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let taken = taken.local_addr().unwrap().port().to_string();
+    let sockets = [("tcp4", "0.0.0.0", old), ("closed", "0.0.0.0", old), ("none", "0.0.0.0", old)];
+    let lines = bound([&old.to_string(), &taken], &sockets);
+    assert_eq!(lines, [EADDRINUSE, EBADF, EFAULT].map(|number| format!("error {number}")));
+}
+
+/// Starts a shell with the shim for its children; `"$SHIM"` is where it is.
+fn shell(script: &str) -> Program {
+    let mut command = tokio::process::Command::new("sh");
+    command.args(["-c", script]).env("SHIM", shim::path());
+    Program::spawn(command)
+}
+
+#[tokio::test]
+async fn a_program_ends_with_the_gateway_that_is_killed() {
+    // The shell is the gateway.
+    let script = "REBIND_PARENT=$$ LD_PRELOAD=$SHIM sh -c 'echo loaded; exec sleep 1000' & wait";
+    let gateway = shell(script);
+    gateway.printed(&["loaded"]).await;
+    gateway.signal(Signal::Kill).await;
+    gateway.exit().await; // all who hold its standard output have ended
+}
+
+#[tokio::test]
+async fn what_a_program_starts_does_not_end_with_the_program() {
+    let script = r#"
+        exec 3<&0
+        REBIND_PARENT=$$ LD_PRELOAD=$SHIM sh -c '
+            sh -c "echo ready; while kill -0 $$ 2>/dev/null; do sleep 0.01; done; echo here" &
+            read line <&3
+            kill -9 $$' &
+        wait $!
+        wait"#;
+    let mut gateway = shell(script);
+    gateway.printed(&["ready"]).await;
+    gateway.type_line("die").await;
+    gateway.printed(&["here"]).await;
+}

@@ -1,0 +1,180 @@
+//! What a person types. [`Typed`] is what clap reads, [`Command`] what the program uses.
+
+mod gate;
+mod valid;
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use clap::builder::styling::Styles;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use wsferry::config::Config;
+
+use super::syslog::Syslog;
+use gate::TypedGate;
+use valid::Called;
+
+/// What to do.
+pub(crate) enum Command {
+    /// Run a gateway.
+    Gate(Box<Gate>),
+    /// Show the whole story in one process.
+    Demo(Demo),
+}
+
+/// A gateway to be run.
+pub(crate) struct Gate {
+    pub(super) config: Config,
+    pub(super) log: Log,
+    pub(super) process: Process,
+}
+
+/// Where log lines go, and how many there are.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    pub(super) verbose: bool,
+    pub(super) file: Option<PathBuf>,
+    pub(super) syslog: Option<Syslog>,
+    /// What is to be said about the options at the start.
+    pub(super) notes: Vec<String>,
+}
+
+/// How the process runs.
+#[derive(Debug, Default)]
+pub(crate) struct Process {
+    /// In the background.
+    pub(super) daemon: bool,
+    /// Where its number is written.
+    pub(super) pid_file: Option<PathBuf>,
+}
+
+#[derive(Parser)]
+#[command(
+    name = "wsferry",
+    version,
+    about = "Lets a browser reach an ordinary TCP server: WebSocket in front, plain TCP behind.",
+    after_help = "Examples:\n  \
+        wsferry 27016 localhost:5000 --web ./public   a page and its TCP server\n  \
+        wsferry 127.0.0.1:6080 vnc-host:5900          only for this machine\n  \
+        wsferry 6080 --token-plugin TokenFile --token-source vnc.tokens\n  \
+        wsferry demo                                  see it work\n\n\
+        Called as websockify, or as wsferry websockify, it takes websockify's place.",
+    override_usage = "wsferry [OPTIONS] [HOST:]PORT TARGET:PORT\n       \
+                      wsferry [OPTIONS] [HOST:]PORT -- PROGRAM [ARGUMENTS]\n       \
+                      wsferry demo [OPTIONS]",
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
+    styles = Styles::plain(),
+    max_term_width = 100
+)]
+struct Typed {
+    #[command(subcommand)]
+    subcommand: Option<Other>,
+    #[command(flatten)]
+    gate: TypedGate,
+}
+
+/// The same in websockify's place: every word is an option or an address.
+#[derive(Parser)]
+#[command(
+    name = "websockify",
+    version,
+    about = "wsferry in the place of websockify",
+    override_usage = "websockify [options] [source_addr:]source_port [target_addr:target_port]\n       \
+                      websockify [options] --token-plugin=CLASS [source_addr:]source_port\n       \
+                      websockify [options] --unix-target=FILE [source_addr:]source_port\n       \
+                      websockify [options] [source_addr:]source_port -- PROGRAM [ARGUMENTS]",
+    infer_long_args = true,
+    styles = Styles::plain(),
+    max_term_width = 100
+)]
+struct TypedWebsockify {
+    #[command(flatten)]
+    gate: TypedGate,
+}
+
+#[derive(Subcommand)]
+enum Other {
+    /// Start a TCP echo server, a gateway and a page, and say where to look
+    Demo(Demo),
+}
+
+/// `wsferry demo`.
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// Port of the page and its WebSocket [default: 27016, or a free one]
+    #[arg(long, value_name = "PORT", value_parser = port)]
+    pub(super) port: Option<u16>,
+    /// Port of the TCP echo server [default: 5000, or a free one]
+    #[arg(long, value_name = "PORT", value_parser = port)]
+    pub(super) target_port: Option<u16>,
+    /// Log requests for files too
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+}
+
+/// Reads the command line. Help, version and wrong usage end the process here (status 0, 0, 2).
+pub(crate) fn parse() -> Command {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    let called = called(&mut words);
+    match called {
+        Called::Wsferry => {
+            let typed: Typed = read(words);
+            match typed.subcommand {
+                Some(Other::Demo(demo)) => Command::Demo(demo),
+                None => gate::<Typed>(typed.gate, called),
+            }
+        }
+        Called::Websockify => {
+            let typed: TypedWebsockify = read(words);
+            gate::<TypedWebsockify>(typed.gate, called)
+        }
+    }
+}
+
+fn gate<T: CommandFactory>(typed: TypedGate, called: Called) -> Command {
+    match typed.valid(called) {
+        Ok(gate) => Command::Gate(Box::new(gate)),
+        Err(misuse) => T::command().error(ErrorKind::ValueValidation, misuse).exit(),
+    }
+}
+
+/// As what the program was called: by its name, or by its first argument, which goes.
+fn called(words: &mut Vec<OsString>) -> Called {
+    let name = words.first().map(Path::new).and_then(Path::file_stem);
+    if name == Some(OsStr::new("websockify")) {
+        return Called::Websockify;
+    }
+    if words.get(1).is_some_and(|word| word == "websockify") {
+        words.remove(1);
+        return Called::Websockify;
+    }
+    Called::Wsferry
+}
+
+fn read<T: CommandFactory + FromArgMatches>(words: Vec<OsString>) -> T {
+    let read = T::command().try_get_matches_from(words);
+    let typed = read.and_then(|mut words| T::from_arg_matches_mut(&mut words));
+    typed.unwrap_or_else(|error| plain_words::<T>(error).exit())
+}
+
+/// clap takes a third positional for the name of a subcommand, and says so.
+fn plain_words<T: CommandFactory>(error: clap::Error) -> clap::Error {
+    use clap::error::{ContextKind, ContextValue};
+    let conflict = error.kind() == ErrorKind::ArgumentConflict;
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) if conflict => T::command().error(
+            ErrorKind::UnknownArgument,
+            format!("unexpected argument '{word}': give one address to listen on and one target"),
+        ),
+        _ => error,
+    }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().ok().filter(|&port| port != 0).ok_or_else(|| {
+        format!("{text:?} is not a port: give a number from 1 to 65535, such as 27016")
+    })
+}

@@ -1,0 +1,346 @@
+//! What was typed → what the program uses. Here the options meet: which need each other, which
+//! exclude each other, and how many addresses are left to be given.
+
+use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use wsferry::address::Address;
+use wsferry::config::{self, Config, Listen, ListenAddress, RouteSettings, keep_alive, plugin};
+use wsferry::front::{Dial, Files, TokenPlace};
+use wsferry::net::tls::{Ciphers, ClientAuthority, ConnectorSettings, ServerSettings};
+use wsferry::server::wrapped::{self, WrapMode};
+use wsferry_proto::Kind;
+
+use super::gate::{Send, TypedDial, TypedGate, WrapMode as TypedWrapMode};
+use super::{Gate, Log, Process, Syslog};
+
+/// As what the program was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Called {
+    Wsferry,
+    /// In websockify's place.
+    Websockify,
+}
+
+/// The certificate that websockify takes when none is named.
+const USUAL_CERTIFICATE: &str = "self.pem";
+
+/// Wrong usage, in one sentence.
+pub(super) type Misuse = String;
+
+impl TypedGate {
+    /// What the program uses.
+    pub(super) fn valid(mut self, called: Called) -> Result<Gate, Misuse> {
+        self.check_pairs()?;
+        let mut notes = self.notes();
+        let (listen, route) = self.addresses()?;
+        let tls = self.tls(called, &mut notes)?;
+        let mut config = config::plain(listen, route);
+        config.tls_only = self.ssl_only;
+        config.tls = tls;
+        config.target_tls = self.target_tls()?;
+        config.auth_plugin = match self.auth_plugin.take() {
+            Some(class) => Some(plugin::auth(&class, self.auth_source.take())?),
+            None => None,
+        };
+        config.web_auth = self.web_auth;
+        let files = if self.web_listing { Files::Listed } else { Files::Directory };
+        config.web = self.web.take().map(absolute).map(files);
+        config.run_once = self.run_once;
+        config.timeout = limit(self.timeout);
+        config.idle_timeout = limit(self.idle_timeout);
+        config.record = self.record.take().map(absolute);
+        config.traffic = self.traffic;
+        config.auth.allow_origin = std::mem::take(&mut self.allow_origin);
+        config.auth.allow_host = std::mem::take(&mut self.allow_host);
+        config.auth.require_origin = self.require_origin;
+        self.limits(&mut config);
+        let log = Log {
+            verbose: self.verbose,
+            file: self.log_file.take().map(absolute),
+            syslog: self.syslog()?,
+            notes,
+        };
+        let process = Process { daemon: self.daemon, pid_file: self.pid_file.take().map(absolute) };
+        Ok(Gate { config, log, process })
+    }
+
+    /// Options that make no sense without another one, or with it.
+    fn check_pairs(&self) -> Result<(), Misuse> {
+        let needs = [
+            (
+                self.token_source.is_some() && self.token_plugin.is_none(),
+                "--token-source",
+                "--token-plugin",
+            ),
+            (
+                self.host_token && self.token_plugin.is_none() && self.target_config.is_none(),
+                "--host-token",
+                "--token-plugin",
+            ),
+            (
+                self.auth_source.is_some() && self.auth_plugin.is_none(),
+                "--auth-source",
+                "--auth-plugin",
+            ),
+            (self.web_auth && self.web.is_none(), "--web-auth", "--web"),
+            (self.web_auth && self.auth_plugin.is_none(), "--web-auth", "--auth-plugin"),
+            (self.web_listing && self.web.is_none(), "--web-listing", "--web"),
+            (self.cafile.is_some() && !self.verify_client, "--cafile", "--verify-client"),
+            (
+                self.ssl_target_cafile.is_some() && !self.ssl_target,
+                "--ssl-target-cafile",
+                "--ssl-target",
+            ),
+            (self.ssl_target_insecure && !self.ssl_target, "--ssl-target-insecure", "--ssl-target"),
+            (self.legacy_syslog && self.syslog.is_none(), "--legacy-syslog", "--syslog"),
+        ];
+        if let Some((_, option, other)) = needs.iter().find(|(is_wrong, ..)| *is_wrong) {
+            return Err(format!("{option} has no effect without {other}: give both, or neither"));
+        }
+        let excludes = [
+            (self.inetd && self.unix_listen.is_some(), "--inetd", "--unix-listen"),
+            (
+                self.target_config.is_some() && self.token_plugin.is_some(),
+                "--target-config",
+                "--token-plugin",
+            ),
+            (self.web_listing && self.file_only, "--web-listing", "--file-only"),
+            (
+                self.ssl_target_cafile.is_some() && self.ssl_target_insecure,
+                "--ssl-target-cafile",
+                "--ssl-target-insecure",
+            ),
+            (self.inetd && self.daemon, "--inetd", "--daemon"),
+            (self.inetd && !self.program.is_empty(), "--inetd", "-- PROGRAM"),
+            (self.unix_listen.is_some() && !self.program.is_empty(), "--unix-listen", "-- PROGRAM"),
+        ];
+        match excludes.iter().find(|(is_wrong, ..)| *is_wrong) {
+            Some((_, option, other)) => {
+                Err(format!("{option} and {other} exclude each other: give one of them"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What is accepted without effect.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.libserver {
+            notes.push("--libserver has no effect: there is one server, which is fast".to_owned());
+        }
+        let left_out = self.ssl_ciphers.as_ref().map(Ciphers::left_out).unwrap_or_default();
+        if !left_out.is_empty() {
+            notes.push(format!(
+                "--ssl-ciphers: {} cannot be had here, the others of the list are on",
+                left_out.join(", ")
+            ));
+        }
+        notes
+    }
+
+    /// Where to listen and where sessions lead. The addresses that options do not give are given
+    /// without one, in this order.
+    fn addresses(&mut self) -> Result<(Listen, RouteSettings), Misuse> {
+        let mut given = std::mem::take(&mut self.addresses).into_iter();
+        let listen = self.listen(&mut given)?;
+        let route = self.route(&listen, &mut given)?;
+        match given.next() {
+            Some(word) => Err(format!(
+                "unexpected argument '{word}': give one address to listen on and one target, and no \
+                 target with an option that names it"
+            )),
+            None => Ok((listen, route)),
+        }
+    }
+
+    fn listen(&mut self, given: &mut impl Iterator<Item = String>) -> Result<Listen, Misuse> {
+        #[cfg(unix)]
+        {
+            if self.inetd {
+                return Ok(Listen::Inherited);
+            }
+            if let Some(path) = self.unix_listen.take() {
+                return Ok(Listen::Unix { path: absolute(path), mode: self.unix_listen_mode });
+            }
+        }
+        #[cfg(not(unix))]
+        if self.inetd || self.unix_listen.is_some() {
+            return Err("--inetd and --unix-listen are for systems with Unix sockets: give a port to listen on".to_owned());
+        }
+        let Some(address) = given.next() else {
+            return Err("too few arguments: give a port to listen on and a target, such as: wsferry 27016 localhost:5000".to_owned());
+        };
+        let address = address.parse::<ListenAddress>().map_err(|error| error.to_string())?;
+        Ok(address.into())
+    }
+
+    fn route(
+        &mut self,
+        listen: &Listen,
+        given: &mut impl Iterator<Item = String>,
+    ) -> Result<RouteSettings, Misuse> {
+        let place = if self.host_token { TokenPlace::Host } else { TokenPlace::Query };
+        let (class, source) = match self.target_config.take() {
+            Some(file) => (Some("TokenFile".to_owned()), Some(file)),
+            None => (self.token_plugin.take(), self.token_source.take()),
+        };
+        let mut routes = Vec::new();
+        if let Some(class) = class {
+            let source = plugin::token(&class, source)?;
+            routes.push(("--token-plugin", RouteSettings::Token { source, place }));
+        }
+        if let Some(path) = self.unix_target.take() {
+            routes.push(("--unix-target", RouteSettings::Fixed(Address::Unix(absolute(path)))));
+        }
+        if !self.allow_address.is_empty() {
+            let targets = std::mem::take(&mut self.allow_address);
+            routes.push(("--allow-address", RouteSettings::Listed(targets)));
+        }
+        if !self.program.is_empty() {
+            routes.push(("-- PROGRAM", RouteSettings::Wrapped(self.wrapped(listen)?)));
+        }
+        match (routes.pop(), routes.pop()) {
+            (Some((one, _)), Some((other, _))) => {
+                Err(format!("{other} and {one} both say where sessions lead: give one of them"))
+            }
+            (Some((_, route)), None) => Ok(route),
+            _ => match given.next() {
+                Some(target) => {
+                    let target = target.parse::<Address>().map_err(|error| error.to_string())?;
+                    Ok(RouteSettings::Fixed(target))
+                }
+                // Its answer says where a session leads.
+                None if self.auth_plugin.as_deref() == Some("HttpAuth") => {
+                    Ok(RouteSettings::Listed(Vec::new()))
+                }
+                None => Err("too few arguments: give a target, such as localhost:5000, or an option that names it".to_owned()),
+            },
+        }
+    }
+
+    fn wrapped(&mut self, listen: &Listen) -> Result<wrapped::Settings, Misuse> {
+        let source_port = match listen {
+            Listen::Tcp { port, .. } => NonZeroU16::new(*port),
+            _ => None,
+        };
+        let source_port = source_port.ok_or(
+            "-- PROGRAM needs the port that the program listens on: give it in place of 0",
+        )?;
+        let mut words = std::mem::take(&mut self.program).into_iter();
+        let program = words.next().unwrap_or_default();
+        let mode = match self.wrap_mode {
+            TypedWrapMode::Exit => WrapMode::Exit,
+            TypedWrapMode::Ignore => WrapMode::Ignore,
+            TypedWrapMode::Respawn => WrapMode::Respawn,
+        };
+        Ok(wrapped::Settings {
+            program,
+            arguments: words.collect(),
+            mode,
+            source_port,
+            grace: config::WRAP_GRACE,
+        })
+    }
+
+    /// TLS towards clients. In websockify's place a certificate that is not there means none.
+    fn tls(
+        &mut self,
+        called: Called,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<ServerSettings>, Misuse> {
+        let usual = (called == Called::Websockify).then(|| PathBuf::from(USUAL_CERTIFICATE));
+        let is_named = self.cert.is_some();
+        let cert = self.cert.take().or(usual).map(absolute);
+        let cert = match cert {
+            Some(cert) if called == Called::Websockify && !cert.exists() => {
+                if self.ssl_only {
+                    return Err(format!(
+                        "--ssl-only needs a certificate, and {cert:?} is not there: name one with --cert"
+                    ));
+                }
+                if is_named {
+                    notes.push(format!(
+                        "there is no certificate {cert:?}: only connections without TLS are served"
+                    ));
+                }
+                None
+            }
+            cert => cert,
+        };
+        let Some(cert) = cert else {
+            let without = [
+                (self.ssl_only, "--ssl-only"),
+                (self.verify_client, "--verify-client"),
+                (self.key.is_some() && called == Called::Wsferry, "--key"),
+            ];
+            return match without.iter().find(|(is_given, _)| *is_given) {
+                Some((_, option)) => {
+                    Err(format!("{option} needs a certificate: name one with --cert"))
+                }
+                None => Ok(None),
+            };
+        };
+        let clients = match (self.verify_client, self.cafile.take()) {
+            (false, _) => None,
+            (true, None) => Some(ClientAuthority::System),
+            (true, Some(file)) => Some(ClientAuthority::File(absolute(file))),
+        };
+        Ok(Some(ServerSettings {
+            cert,
+            key: self.key.take().map(absolute),
+            key_password: self.key_password.take(),
+            clients,
+            versions: self.ssl_version,
+            ciphers: self.ssl_ciphers.take().unwrap_or_default(),
+        }))
+    }
+
+    fn target_tls(&mut self) -> Result<Option<ConnectorSettings>, Misuse> {
+        Ok(self.ssl_target.then(|| ConnectorSettings {
+            ca: self.ssl_target_cafile.take().map(absolute),
+            verify: !self.ssl_target_insecure,
+        }))
+    }
+
+    fn limits(&self, config: &mut Config) {
+        config.dial = match self.dial {
+            TypedDial::AfterAccept => Dial::AfterAccept,
+            TypedDial::BeforeAccept => Dial::BeforeAccept,
+        };
+        config.header_timeout = self.header_timeout;
+        config.drain_timeout = self.drain_timeout;
+        config.max_connections = self.max_connections;
+        config.max_handshakes = self.max_handshakes;
+        config.session.connect_timeout = self.connect_timeout;
+        let relay = &mut config.session.relay;
+        relay.keep_alive = keep_alive(self.heartbeat);
+        relay.accept_text = !self.refuse_text;
+        relay.send = match self.send {
+            Send::Binary => Kind::Binary,
+            Send::Text => Kind::Text,
+        };
+        relay.splice = !self.no_splice;
+        relay.close_timeout = self.close_timeout;
+        relay.linger = self.linger;
+        relay.write_timeout = self.write_timeout;
+    }
+
+    fn syslog(&mut self) -> Result<Option<Syslog>, Misuse> {
+        match self.syslog.take() {
+            Some(server) => Syslog::parse(&server, self.legacy_syslog).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// websockify's 0 means no limit.
+fn limit(seconds: Option<Duration>) -> Option<Duration> {
+    seconds.filter(|seconds| !seconds.is_zero())
+}
+
+/// A daemon goes to another directory: paths are made whole before.
+fn absolute(path: impl AsRef<Path>) -> PathBuf {
+    std::path::absolute(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned())
+}

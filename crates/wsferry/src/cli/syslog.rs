@@ -1,0 +1,175 @@
+//! Log lines for a syslog server: by a local socket or by UDP, in the form of RFC 5424 or in the old
+//! one of RFC 3164.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tracing::{Level, Metadata};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// A syslog server.
+#[derive(Clone, Debug)]
+pub(crate) struct Syslog {
+    server: Server,
+    legacy: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Server {
+    Local(PathBuf),
+    Udp(String),
+}
+
+/// RFC 5424 §6.2.1: daemon.
+const FACILITY: u8 = 3;
+
+impl Syslog {
+    /// Reads `--syslog`: a path, or `host:port`.
+    pub(super) fn parse(text: &str, legacy: bool) -> Result<Self, String> {
+        let is_udp = |text: &str| {
+            let port = text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+            port.is_some_and(|port| port != 0)
+        };
+        let server = if text.contains('/') {
+            let path = std::path::absolute(text).unwrap_or_else(|_| text.into());
+            Server::Local(path)
+        } else if is_udp(text) {
+            Server::Udp(text.to_owned())
+        } else {
+            return Err(format!(
+                "{text:?} is not a syslog server: give a local socket, such as /dev/log, or \
+                 host:port, such as localhost:514"
+            ));
+        };
+        Ok(Self { server, legacy })
+    }
+
+    /// Connects to it.
+    pub(super) fn open(&self) -> Result<Sender> {
+        let socket = match &self.server {
+            Server::Udp(server) => {
+                let address = server.to_socket_addrs().ok().and_then(|mut found| found.next());
+                let address = address.with_context(|| {
+                    format!("the syslog server {server:?} does not resolve; check the spelling")
+                })?;
+                let any: SocketAddr = match address {
+                    SocketAddr::V4(_) => ([0; 4], 0).into(),
+                    SocketAddr::V6(_) => ([0; 16], 0).into(),
+                };
+                let socket = UdpSocket::bind(any)?;
+                socket.connect(address)?;
+                Socket::Udp(socket)
+            }
+            Server::Local(path) => local(path)?,
+        };
+        let host = gethostname::gethostname().to_string_lossy().into_owned();
+        Ok(Sender(Arc::new(Shared { socket, legacy: self.legacy, host })))
+    }
+}
+
+#[cfg(unix)]
+fn local(path: &std::path::Path) -> Result<Socket> {
+    let socket = std::os::unix::net::UnixDatagram::unbound()?;
+    socket.connect(path).with_context(|| {
+        format!("no syslog server listens on {path:?}; start it, or name its socket")
+    })?;
+    socket.set_nonblocking(true)?; // a server that is stuck costs lines, not sessions
+    Ok(Socket::Local(socket))
+}
+
+#[cfg(not(unix))]
+fn local(path: &std::path::Path) -> Result<Socket> {
+    anyhow::bail!("{path:?}: this system has no local syslog sockets; give host:port")
+}
+
+#[derive(Debug)]
+enum Socket {
+    Udp(UdpSocket),
+    #[cfg(unix)]
+    Local(std::os::unix::net::UnixDatagram),
+}
+
+/// Sends each log line as one datagram.
+#[derive(Clone, Debug)]
+pub(super) struct Sender(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    socket: Socket,
+    legacy: bool,
+    host: String,
+}
+
+/// One line, sent when it is whole.
+pub(super) struct Line {
+    shared: Arc<Shared>,
+    severity: u8,
+    text: Vec<u8>,
+}
+
+impl<'a> MakeWriter<'a> for Sender {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line { shared: Arc::clone(&self.0), severity: 6, text: Vec::new() }
+    }
+
+    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Line {
+        let severity = match *meta.level() {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => 6,
+            _ => 7,
+        };
+        Line { shared: Arc::clone(&self.0), severity, text: Vec::new() }
+    }
+}
+
+impl io::Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let text = String::from_utf8_lossy(&self.text);
+        let text = text.trim_end();
+        if text.is_empty() {
+            return;
+        }
+        let datagram = self.shared.spell(self.severity, text);
+        // Nobody could be told that the server of log lines is gone.
+        let _ = match &self.shared.socket {
+            Socket::Udp(socket) => socket.send(datagram.as_bytes()),
+            #[cfg(unix)]
+            Socket::Local(socket) => socket.send(datagram.as_bytes()),
+        };
+    }
+}
+
+impl Shared {
+    fn spell(&self, severity: u8, text: &str) -> String {
+        let priority = FACILITY * 8 + severity;
+        let process = std::process::id();
+        let now = jiff::Timestamp::now();
+        let host = &self.host;
+        if self.legacy {
+            // RFC 3164 §4.1.2: local time, no year.
+            let local = now.to_zoned(jiff::tz::TimeZone::system());
+            let time = local.strftime("%b %e %H:%M:%S");
+            format!("<{priority}>{time} {host} wsferry[{process}]: {text}")
+        } else {
+            let time = now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+            format!("<{priority}>1 {time} {host} wsferry {process} - - {text}")
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Where a session leads: always to the same target, to the one of its token, or to one of a list
+//! that the client may choose from.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use wsferry_proto::HostName;
+
+use super::answer::No;
+use crate::address::Address;
+use crate::observe;
+use crate::request::Request;
+use crate::token::{LookUpError, Token, TokenSource};
+
+/// What decides where a session leads.
+#[derive(Debug)]
+pub enum Route {
+    /// Always to the same target.
+    Fixed(Address),
+    /// To the target of the client's token.
+    Token {
+        /// Who knows the tokens.
+        source: Arc<dyn TokenSource>,
+        /// Where the token stands in the request.
+        place: TokenPlace,
+    },
+    /// To the target of `?address=`, if it is one of these: a client of Neon's wsproxy says so.
+    Listed(Vec<Address>),
+}
+
+/// Where the token stands in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenPlace {
+    /// `?token=`.
+    Query,
+    /// The Host field, without the port (`--host-token`).
+    Host,
+}
+
+/// The parameter that holds the token.
+const TOKEN: &str = "token";
+/// The parameter that holds the target.
+const ADDRESS: &str = "address";
+
+impl Route {
+    /// The target of a request. Whatever is wrong with a token, the client is told the same.
+    pub(super) async fn target(&self, request: &Request<'_>) -> Result<Address, No> {
+        match self {
+            Self::Fixed(target) => Ok(target.clone()),
+            Self::Token { source, place } => {
+                let token = token(request, *place).ok_or_else(|| no_target(request, "no token"))?;
+                source.look_up(&token).await.map_err(|error| match error {
+                    LookUpError::Unknown(why) => no_target(request, &why),
+                    LookUpError::Unavailable(why) => unavailable(request, &why),
+                })
+            }
+            Self::Listed(targets) => {
+                let mut named = request.parameters(ADDRESS);
+                let (Some(first), None) = (named.next(), named.next()) else {
+                    return Err(no_target(request, "no address, or more than one"));
+                };
+                let wanted = first.parse::<Address>().ok();
+                wanted
+                    .filter(|wanted| targets.contains(wanted))
+                    .ok_or_else(|| no_target(request, "the address is not on --allow-address"))
+            }
+        }
+    }
+}
+
+/// The token of a request, if there is just one.
+fn token(request: &Request<'_>, place: TokenPlace) -> Option<Token> {
+    match place {
+        TokenPlace::Query => {
+            let mut tokens = request.parameters(TOKEN);
+            let token = tokens.next()?;
+            if tokens.next().is_some() {
+                return None; // two tokens: which one was meant is not to be guessed
+            }
+            Token::new(&token)
+        }
+        TokenPlace::Host => match &request.host.name {
+            HostName::Name(name) => Token::new(name),
+            HostName::Address(address) => Token::new(&address.to_string()),
+        },
+    }
+}
+
+/// 403, the same for every token that leads nowhere; what it was is in the log.
+fn no_target(request: &Request<'_>, why: &str) -> No {
+    observe::token_refused(request.client.address, why);
+    No::Other(StatusCode::FORBIDDEN, "no target for this token".to_owned())
+}
+
+/// 503: a source that is down lets nobody in.
+fn unavailable(request: &Request<'_>, why: &str) -> No {
+    observe::token_source_failed(request.client.address, why);
+    No::Other(StatusCode::SERVICE_UNAVAILABLE, "the token cannot be looked up now".to_owned())
+}

@@ -1,0 +1,87 @@
+//! TLS towards targets.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use wsferry_proto::HostName;
+
+use super::verifier::{Pinned, Unverified};
+use super::{TlsError, authority};
+
+/// As many targets are remembered for a shorter handshake the next time.
+const REMEMBERED: usize = 256;
+
+/// What TLS towards targets is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectorSettings {
+    /// The CAs whose signature a target's certificate must have, PEM; a target's own self-signed
+    /// certificate counts too. `None`: those of the system.
+    pub ca: Option<PathBuf>,
+    /// Whether the certificates of targets are verified at all.
+    pub verify: bool,
+}
+
+/// Gives the configuration for connections to targets. Both versions, 1.2 and 1.3, are offered, and
+/// sessions are resumed.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    config: Arc<ClientConfig>,
+}
+
+impl Connector {
+    /// Reads the CAs.
+    ///
+    /// # Errors
+    /// A sentence that names the file and what is wrong with it.
+    pub fn open(settings: &ConnectorSettings) -> Result<Self, TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier: Arc<dyn ServerCertVerifier> = match (&settings.ca, settings.verify) {
+            (_, false) => Arc::new(Unverified::new(&provider)),
+            (None, true) => verifier(authority::of_system()?, &provider)?,
+            (Some(path), true) => {
+                let (roots, certificates) = authority::of_file(path)?;
+                Arc::new(Pinned::new(verifier(roots, &provider)?, certificates))
+            }
+        };
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::Setup { reason: error.to_string() })?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        config.resumption = Resumption::in_memory_sessions(REMEMBERED);
+        Ok(Self { config: Arc::new(config) })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// What a target's certificate must be valid for. A name is sent to the target too (SNI,
+    /// RFC 6066 §3), an address is not.
+    ///
+    /// # Errors
+    /// [`TlsError::ServerName`] for names that no certificate can hold.
+    pub fn server_name(host: &HostName) -> Result<ServerName<'static>, TlsError> {
+        match host {
+            HostName::Address(address) => Ok(ServerName::from(*address)),
+            HostName::Name(name) => ServerName::try_from(name.to_string())
+                .map_err(|_| TlsError::ServerName { name: name.to_string() }),
+        }
+    }
+}
+
+fn verifier(
+    roots: RootCertStore,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .build()
+        .map_err(|error| TlsError::Setup { reason: error.to_string() })
+}

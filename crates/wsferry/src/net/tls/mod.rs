@@ -1,0 +1,27 @@
+//! TLS: certificates, keys, ciphers and versions, made into what the TLS library wants.
+//!
+//! [`Acceptor`] is the side towards clients, [`Connector`] the one towards targets. Neither touches a
+//! socket. The cryptography is aws-lc-rs's, named for each configuration: there is no default of the
+//! process to be installed.
+
+mod acceptor;
+mod authority;
+mod certificate;
+mod cipher;
+mod cipher_names;
+mod connector;
+mod error;
+mod identity;
+mod key;
+mod legacy;
+mod pem;
+mod verifier;
+mod version;
+
+pub use acceptor::{Acceptor, ClientAuthority, Reload, ServerSettings};
+pub use certificate::{Validity, common_names};
+pub use cipher::Ciphers;
+pub use connector::{Connector, ConnectorSettings};
+pub use error::{CipherError, TlsError, VersionError};
+pub use key::Password;
+pub use version::MinVersion;

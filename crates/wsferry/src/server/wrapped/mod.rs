@@ -1,0 +1,334 @@
+//! A wrapped program: started with the gateway, watched, and ended with it.
+//!
+//! The program binds the port that the gateway listens on; the shim `wsferry-rebind`, preloaded into
+//! it, moves that to a free port of the loopback, where the sessions lead. It runs in a process group
+//! of its own, so that all that it starts and leaves in the group ends with it.
+//!
+//! In the order of calls: [`Prepared::new`] before the gateway is bound, [`Prepared::start`] after
+//! it, [`Wrapped::supervise`] beside it, [`Wrapped::end`] when it has drained.
+
+mod ends;
+mod spawner;
+
+use std::env;
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::StartError;
+use crate::net::Group;
+use crate::observe;
+use ends::Ends;
+use spawner::Spawner;
+
+/// The shim's file.
+const SHIM: &str = "libwsferry_rebind.so";
+/// How often a group is looked at while it is waited for: nothing tells when it is empty.
+const LOOK: Duration = Duration::from_millis(20);
+/// The same while nobody waits. Its number may be given to others once it is empty, so it is not
+/// kept for long.
+const LOOK_AT_EASE: Duration = Duration::from_secs(1);
+/// What was killed is gone within this time, or hangs in the kernel.
+const KILLED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Which program, and how it is treated.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The program: a path, or a name to be looked for in `PATH`.
+    pub program: OsString,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// What follows when it ends.
+    pub mode: WrapMode,
+    /// The port that the gateway listens on and the program binds.
+    pub source_port: NonZeroU16,
+    /// How long it may take to end after SIGTERM, before SIGKILL.
+    pub grace: Duration,
+}
+
+/// What follows when the program ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrapMode {
+    /// The gateway stops.
+    Exit,
+    /// The gateway goes on: for programs that go to the background.
+    Ignore,
+    /// It is started again; the gateway stops when it ended three times within 10 s.
+    Respawn,
+}
+
+/// How watching a program came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The gateway was stopped.
+    Stopped,
+    /// The program ended and took the gateway with it ([`WrapMode::Exit`]).
+    Exited(ExitStatus),
+    /// It ended too often, or could not be started again ([`WrapMode::Respawn`]).
+    GaveUp,
+}
+
+impl Ended {
+    /// What the gateway exits with: 0 when it was stopped, what the program exited with, 128 and the
+    /// number of the signal that ended it (as shells do), 1 when it was given up.
+    pub fn exit_code(self) -> u8 {
+        let code = match self {
+            Self::Stopped => Some(0),
+            Self::Exited(status) => status.code().or_else(|| signal(status)),
+            Self::GaveUp => None,
+        };
+        code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+    }
+}
+
+#[cfg(unix)]
+fn signal(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| 128 + signal)
+}
+
+#[cfg(not(unix))]
+fn signal(_status: ExitStatus) -> Option<i32> {
+    None
+}
+
+/// A program that can be started: the shim is found and a port is chosen.
+#[derive(Debug)]
+pub struct Prepared {
+    settings: Settings,
+    shim: PathBuf,
+    port: u16,
+}
+
+impl Prepared {
+    /// Finds the shim: `WSFERRY_REBIND`, beside the executable, or in `../lib/wsferry` from there.
+    /// Chooses a free port of the loopback.
+    ///
+    /// # Errors
+    /// One sentence that says what is wrong and what to do.
+    pub fn new(settings: Settings) -> Result<Self, StartError> {
+        if !cfg!(target_os = "linux") {
+            return Err(StartError::WrapUnsupported);
+        }
+        let shim = find_shim(shim_places())?;
+        let port = free_port().map_err(|source| StartError::WrapPort { source })?;
+        Ok(Self { settings, shim, port })
+    }
+
+    /// Where the program will be reached.
+    pub const fn target(&self) -> SocketAddr {
+        SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), self.port)
+    }
+
+    /// Starts the program, its standard output and error being those of the gateway. Start it when
+    /// the gateway is bound: a program that does not load the shim then finds the port in use.
+    ///
+    /// # Errors
+    /// The program cannot be executed.
+    pub async fn start(self) -> Result<Wrapped, StartError> {
+        let program = self.settings.program.clone();
+        let spawner = Spawner::new();
+        let spawner = spawner.map_err(|source| StartError::Program { program, source })?;
+        let mut wrapped =
+            Wrapped { plan: self, spawner, child: None, group: None, ends: Ends::default() };
+        wrapped.spawn().await?;
+        Ok(wrapped)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.settings.program);
+        let mut preload = self.shim.clone().into_os_string();
+        if let Some(others) = env::var_os("LD_PRELOAD").filter(|others| !others.is_empty()) {
+            preload.push(":");
+            preload.push(others);
+        }
+        command
+            .args(&self.settings.arguments)
+            .env("LD_PRELOAD", preload)
+            .env("REBIND_OLD_PORT", self.settings.source_port.to_string())
+            .env("REBIND_NEW_PORT", self.port.to_string())
+            .env("REBIND_PARENT", std::process::id().to_string())
+            .stdin(Stdio::null()); // a group in the background is stopped when it reads the terminal
+        Group::begin(&mut command);
+        command
+    }
+}
+
+/// A program that was started. When this is dropped, it is killed with all of its group.
+#[derive(Debug)]
+pub struct Wrapped {
+    plan: Prepared,
+    spawner: Spawner,
+    /// Until it was waited for.
+    child: Option<Child>,
+    /// Until it is empty; it may live longer than the program.
+    group: Option<Group>,
+    ends: Ends,
+}
+
+impl Wrapped {
+    /// Watches the program until `stop` is cancelled, or cancels it when the program has ended for
+    /// good. Then [`Wrapped::end`] is to be called.
+    pub async fn supervise(&mut self, stop: &CancellationToken) -> Ended {
+        while let Some(child) = &mut self.child {
+            let waited = tokio::select! {
+                waited = child.wait() => waited,
+                () = stop.cancelled() => return Ended::Stopped,
+            };
+            self.child = None;
+            let ended = match waited {
+                Ok(status) => self.ended(status).await,
+                Err(error) => {
+                    observe::program_lost(&error);
+                    Some(Ended::GaveUp)
+                }
+            };
+            if let Some(ended) = ended {
+                stop.cancel();
+                return ended;
+            }
+        }
+        tokio::select! {
+            () = self.forget(LOOK_AT_EASE) => stop.cancelled().await,
+            () = stop.cancelled() => {}
+        }
+        Ended::Stopped
+    }
+
+    /// Ends the program and all of its group: SIGTERM, and SIGKILL when the grace is over.
+    pub async fn end(mut self) {
+        self.clear().await;
+    }
+
+    /// What follows an end: `None`: the gateway goes on.
+    async fn ended(&mut self, status: ExitStatus) -> Option<Ended> {
+        match self.plan.settings.mode {
+            WrapMode::Exit => {
+                observe::program_ended(&status, "stopping");
+                Some(Ended::Exited(status))
+            }
+            WrapMode::Ignore => {
+                observe::program_ended(&status, "going on without it");
+                None
+            }
+            WrapMode::Respawn if self.ends.are_too_many(Instant::now()) => {
+                observe::program_ended(&status, "three times within 10 s: giving up, stopping");
+                Some(Ended::GaveUp)
+            }
+            WrapMode::Respawn => {
+                observe::program_ended(&status, "starting it again");
+                self.clear().await; // what it left behind may hold the port
+                let Err(error) = self.spawn().await else { return None };
+                observe::program_lost(&error);
+                Some(Ended::GaveUp)
+            }
+        }
+    }
+
+    async fn spawn(&mut self) -> Result<(), StartError> {
+        let child = self.spawner.spawn(self.plan.command()).await;
+        let child = child.map_err(|source| {
+            let program = self.plan.settings.program.clone();
+            StartError::Program { program, source }
+        })?;
+        observe::program_started(child.id());
+        self.group = Group::of(&child);
+        self.child = Some(child);
+        Ok(())
+    }
+
+    async fn clear(&mut self) {
+        let Some(group) = &self.group else { return };
+        group.terminate();
+        let grace = self.plan.settings.grace;
+        if timeout(grace, self.forget(LOOK)).await.is_ok() {
+            return;
+        }
+        observe::program_killed(grace);
+        if let Some(group) = &self.group {
+            group.kill();
+        }
+        let _ = timeout(KILLED_WITHIN, self.forget(LOOK)).await;
+    }
+
+    /// Waits until the program and its group are gone.
+    async fn forget(&mut self, look: Duration) {
+        if let Some(child) = &mut self.child {
+            let _ = child.wait().await; // an error: it is gone already
+            self.child = None;
+        }
+        while self.group.as_ref().is_some_and(|group| !group.is_empty()) {
+            sleep(look).await;
+        }
+        self.group = None;
+    }
+}
+
+impl Drop for Wrapped {
+    fn drop(&mut self) {
+        if let Some(group) = &self.group {
+            group.kill();
+        }
+    }
+}
+
+/// Where the shim may be, the best place first.
+fn shim_places() -> Vec<PathBuf> {
+    if let Some(told) = env::var_os("WSFERRY_REBIND").filter(|told| !told.is_empty()) {
+        return vec![std::path::absolute(&told).unwrap_or_else(|_| told.into())];
+    }
+    let executable = env::current_exe().unwrap_or_default();
+    let folder = executable.parent().unwrap_or(Path::new("/"));
+    let prefix = folder.parent().unwrap_or(folder);
+    vec![folder.join(SHIM), prefix.join("lib/wsferry").join(SHIM)]
+}
+
+fn find_shim(places: Vec<PathBuf>) -> Result<PathBuf, StartError> {
+    let Some(path) = places.iter().find(|path| path.is_file()).cloned() else {
+        return Err(StartError::ShimMissing { looked_at: places });
+    };
+    let is_torn = path.as_os_str().as_encoded_bytes().iter().any(|byte| b" \t\n:".contains(byte));
+    if is_torn { Err(StartError::ShimPath { path }) } else { Ok(path) }
+}
+
+/// Nobody is told this number in the moment before the program binds it: the system gives such ports
+/// in turn.
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shim_that_is_missing_or_cannot_be_named_is_told_with_what_to_do() {
+        let error = find_shim(vec!["/no/such/a.so".into(), "/no/b.so".into()]).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("/no/such/a.so or /no/b.so"), "{error}");
+        assert!(error.contains("set WSFERRY_REBIND"), "{error}");
+
+        let folder = tempfile::Builder::new().prefix("with blank ").tempdir().unwrap();
+        let path = folder.path().join(SHIM);
+        std::fs::write(&path, "").unwrap();
+        let error = find_shim(vec!["/no/such/a.so".into(), path]).unwrap_err().to_string();
+        assert!(error.contains("blank or a colon"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_exit_code_tells_how_it_ended() {
+        let status = |raw| std::os::unix::process::ExitStatusExt::from_raw(raw);
+        assert_eq!(Ended::Stopped.exit_code(), 0);
+        assert_eq!(Ended::Exited(status(0)).exit_code(), 0);
+        assert_eq!(Ended::Exited(status(7 << 8)).exit_code(), 7);
+        assert_eq!(Ended::Exited(status(9)).exit_code(), 137);
+        assert_eq!(Ended::GaveUp.exit_code(), 1);
+    }
+}

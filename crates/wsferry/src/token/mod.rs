@@ -1,0 +1,77 @@
+//! Tokens: a client names its target by a word that a source knows, so that one gateway serves many
+//! targets and no client reaches any other.
+//!
+//! A source is one file here. Adding one: its file, a line in `config/plugins.rs`, a variant of
+//! [`Settings`], a test.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::address::Address;
+use crate::error::StartError;
+
+/// The most bytes a token may have; a longer one is on no list. Signed tokens are the longest.
+pub const MAX_LENGTH: usize = 8 * 1024;
+
+/// A word that a client gave. It is a secret: its text is never logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// A token as it stands in a request; the last line break is not part of it. `None` for what no
+    /// source could know: nothing at all, more than [`MAX_LENGTH`] bytes, or a NUL.
+    pub fn new(text: &str) -> Option<Self> {
+        let text =
+            text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
+        let is_good = !text.is_empty() && text.len() <= MAX_LENGTH && !text.contains('\0');
+        is_good.then(|| Self(text.to_owned()))
+    }
+
+    /// The secret itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// Why a token leads nowhere.
+#[derive(Debug, Error)]
+pub enum LookUpError {
+    /// The source does not know it. The reason is for the log only: clients are told all the same.
+    #[error("the token is not known: {0}")]
+    Unknown(String),
+    /// The source cannot be asked: nobody is let in, and the client may come again.
+    #[error("the token source cannot be asked: {0}")]
+    Unavailable(String),
+}
+
+/// What a look-up comes to, later.
+pub type LookUp<'a> = Pin<Box<dyn Future<Output = Result<Address, LookUpError>> + Send + 'a>>;
+
+/// Where tokens lead.
+pub trait TokenSource: fmt::Debug + Send + Sync {
+    /// The target of a token.
+    fn look_up<'a>(&'a self, token: &'a Token) -> LookUp<'a>;
+}
+
+/// Which source, and where it knows its tokens from.
+#[derive(Clone, Debug)]
+pub enum Settings {}
+
+impl Settings {
+    /// Makes it ready.
+    ///
+    /// # Errors
+    /// What it names cannot be used.
+    pub fn open(self) -> Result<Arc<dyn TokenSource>, StartError> {
+        match self {}
+    }
+}

@@ -1,0 +1,217 @@
+//! `wsferry SOURCE_PORT -- PROGRAM`: programs that nobody changed bind the port of the gateway, and
+//! end with it.
+
+use std::fs;
+
+use futures_util::{SinkExt, StreamExt};
+use tempfile::TempDir;
+use tokio::process::Command;
+use tokio_tungstenite::tungstenite::Message;
+use wsferry_testkit::cpp::plain_program;
+use wsferry_testkit::patience::soon;
+use wsferry_testkit::program::{Program, ReservedPort, Signal};
+use wsferry_testkit::shim;
+
+use crate::support::{Client, connect, hear, hear_close, leave, say, spell};
+
+/// The program, made ready to wrap.
+fn wrapping(options: &[&str], port: u16, program: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wsferry"));
+    command.args(options).arg(format!("127.0.0.1:{port}")).arg("--").args(program);
+    command.env("WSFERRY_REBIND", shim::path());
+    command
+}
+
+fn wrap(options: &[&str], port: u16, program: &[&str]) -> Program {
+    Program::spawn(wrapping(options, port, program))
+}
+
+/// The C++ echo server, wrapped, when it listens.
+async fn echo(place: &ReservedPort) -> Program {
+    let port = place.number();
+    let program = wrap(&[], port, &[spell(plain_program()), &port.to_string()]);
+    assert_eq!(program.port().await, port);
+    let line = program.printed(&["listening on 127.0.0.1:"]).await;
+    assert!(!line.ends_with(&format!(":{port}")), "the gateway's own port was given: {line}");
+    program
+}
+
+/// Reads until one of `last` has come; what comes is given to `answer`, and what that gives is sent.
+async fn hear_until(client: &mut Client, answer: impl Fn(&[u8]) -> Vec<u8>, last: &[&str]) {
+    let mut heard = Vec::new();
+    while !last.iter().any(|last| String::from_utf8_lossy(&heard).contains(last)) {
+        match soon(client.next()).await {
+            Some(Ok(Message::Binary(bytes))) => {
+                let reply = answer(&bytes);
+                if !reply.is_empty() {
+                    soon(client.send(Message::binary(reply))).await.unwrap();
+                }
+                heard.extend_from_slice(&bytes);
+            }
+            other => panic!("{other:?} came behind {:?}", String::from_utf8_lossy(&heard)),
+        }
+    }
+}
+
+/// Does what a viewer without a password does, up to the first screen (RFC 6143 §7.1–7.3).
+async fn view_desktop(port: u16) {
+    let mut client = connect(port).await;
+    hear(&mut client, "RFB 003.008\n").await;
+    say(&mut client, "RFB 003.008\n").await;
+    hear(&mut client, "\u{1}\u{1}").await; // one security type: none
+    say(&mut client, "\u{1}").await;
+    hear(&mut client, "\0\0\0\0").await; // it is fine
+    say(&mut client, "\u{1}").await; // shared
+    hear_until(&mut client, |_| Vec::new(), &["the desktop"]).await;
+}
+
+#[tokio::test]
+async fn the_echo_server_is_reached_and_ends_with_the_gateway() {
+    let place = ReservedPort::new();
+    let program = echo(&place).await;
+    let mut client = connect(place.number()).await;
+    say(&mut client, "hello").await;
+    hear(&mut client, "hello").await;
+    leave(client).await;
+    program.signal(Signal::Terminate).await;
+    let exit = program.exit().await; // all who hold its standard output have ended
+    assert_eq!(exit.status.code(), Some(0), "{}", exit.stderr);
+}
+
+#[tokio::test]
+async fn the_program_ends_with_a_gateway_that_is_killed() {
+    let place = ReservedPort::new();
+    let program = echo(&place).await;
+    program.signal(Signal::Kill).await;
+    program.exit().await;
+}
+
+#[tokio::test]
+async fn the_gateway_exits_with_the_status_of_its_program() {
+    let place = ReservedPort::new();
+    for options in [&[][..], &["--wrap-mode", "exit"], &["--wrap-mode=exit"]] {
+        let exit = wrap(options, place.number(), &["sh", "-c", "exit 7"]).exit().await;
+        assert_eq!(exit.status.code(), Some(7), "{}", exit.stderr);
+    }
+}
+
+#[tokio::test]
+async fn with_ignore_a_program_that_ends_leaves_the_gateway_running() {
+    let place = ReservedPort::new();
+    let program = wrap(&["--wrap-mode", "ignore"], place.number(), &["true"]);
+    program.line(&["program ended", "going on"]).await;
+    assert_eq!(hear_close(connect(place.number()).await).await.0, 1011);
+    program.signal(Signal::Terminate).await;
+    assert_eq!(program.exit().await.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn with_respawn_a_program_that_ends_at_once_is_started_three_times_and_given_up() {
+    let place = ReservedPort::new();
+    let program = wrap(&["--wrap-mode", "respawn"], place.number(), &["echo", "started"]);
+    let exit = program.exit().await;
+    assert_eq!(exit.status.code(), Some(1));
+    assert_eq!(exit.stdout.matches("started\n").count(), 3, "{}", exit.stdout);
+    assert!(exit.stderr.contains("giving up"), "{}", exit.stderr);
+}
+
+#[tokio::test]
+async fn a_start_that_fails_says_what_to_do() {
+    let place = ReservedPort::new();
+    let exit = wrap(&[], place.number(), &["no-such-program"]).exit().await;
+    assert_eq!(exit.status.code(), Some(1));
+    assert!(exit.stderr.contains("no-such-program"), "{}", exit.stderr);
+
+    let mut command = wrapping(&[], place.number(), &["true"]);
+    command.env("WSFERRY_REBIND", "/no/such/shim.so");
+    let exit = Program::spawn(command).exit().await;
+    assert_eq!(exit.status.code(), Some(1));
+    assert!(exit.stderr.contains("there is no /no/such/shim.so"), "{}", exit.stderr);
+}
+
+/// Refuses every option that a telnet server asks for (RFC 854, RFC 1143).
+fn refuse_options(bytes: &[u8]) -> Vec<u8> {
+    const DONT: u8 = 254;
+    const DO: u8 = 253;
+    const WONT: u8 = 252;
+    const WILL: u8 = 251;
+    const IAC: u8 = 255;
+    let commands = bytes.windows(3).filter(|command| command[0] == IAC);
+    commands
+        .filter_map(|command| match command[1] {
+            DO => Some([IAC, WONT, command[2]]),
+            WILL => Some([IAC, DONT, command[2]]),
+            _ => None,
+        })
+        .flatten()
+        .collect()
+}
+
+#[tokio::test]
+async fn a_telnet_daemon_gives_a_shell() {
+    let place = ReservedPort::new();
+    let port = place.number();
+    let folder = tempfile::tempdir().unwrap();
+    let services = folder.path().join("inetd.conf");
+    let user = std::process::Command::new("id").arg("-un").output().unwrap().stdout;
+    let user = String::from_utf8(user).unwrap();
+    let server = "/usr/sbin/telnetd telnetd -h -E /bin/sh";
+    let line = format!("{port} stream tcp4 nowait {} {server}\n", user.trim());
+    fs::write(&services, line).unwrap();
+    let pid_file = format!("--pidfile={}", spell(&folder.path().join("pid")));
+    let inetd = ["/usr/sbin/inetutils-inetd", "-d", &pid_file, spell(&services)];
+    let program = wrap(&[], port, &inetd);
+    program.line(&["registered /usr/sbin/telnetd"]).await;
+
+    let mut client = connect(port).await;
+    hear_until(&mut client, refuse_options, &["# ", "$ "]).await;
+    say(&mut client, "echo the answer is $((40 + 2))\r\n").await;
+    hear_until(&mut client, refuse_options, &["the answer is 42"]).await;
+    say(&mut client, "exit\r\n").await;
+    program.signal(Signal::Terminate).await;
+    program.exit().await;
+}
+
+#[tokio::test]
+async fn a_vnc_server_shows_its_desktop() {
+    let place = ReservedPort::new();
+    let port = place.number().to_string();
+    let server = ["Xtigervnc", "-displayfd", "1", "-rfbport", &port, "-SecurityTypes", "None"];
+    let program = wrap(&[], place.number(), &[&server[..], &["-desktop", "the desktop"]].concat());
+    program.line(&["Listening for VNC connections"]).await;
+    view_desktop(place.number()).await;
+    program.signal(Signal::Terminate).await;
+    program.exit().await;
+}
+
+/// A home for the `vncserver` script, and a session that only waits.
+fn home() -> (TempDir, String) {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    let session = home.path().join("session");
+    fs::write(&session, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+    fs::set_permissions(&session, fs::Permissions::from_mode(0o755)).unwrap();
+    let session = spell(&session).to_owned();
+    (home, session)
+}
+
+#[tokio::test]
+async fn the_vncserver_script_goes_to_the_background_and_its_desktop_is_reached() {
+    let place = ReservedPort::new();
+    let port = place.number().to_string();
+    let (home, session) = home();
+    let script = ["vncserver", "-rfbport", &port, "-xstartup", &session, "-localhost", "no"];
+    let open = ["-SecurityTypes", "None", "--I-KNOW-THIS-IS-INSECURE", "-desktop", "the desktop"];
+    let options = ["--wrap-mode", "ignore"];
+    let mut command = wrapping(&options, place.number(), &[&script[..], &open].concat());
+    command.env("HOME", home.path());
+    let program = Program::spawn(command);
+    program.line(&["program ended", "exit status: 0"]).await;
+    view_desktop(place.number()).await;
+    program.signal(Signal::Terminate).await;
+    // It left the gateway's group on purpose, so it stays.
+    let kill = Command::new("vncserver").args(["-kill", ":*"]).env("HOME", home.path()).output();
+    let kill = soon(kill).await.unwrap();
+    assert!(kill.status.success(), "{}", String::from_utf8_lossy(&kill.stderr));
+    program.exit().await;
+}
