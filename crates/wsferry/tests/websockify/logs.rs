@@ -9,6 +9,7 @@ use wsferry_testkit::targets;
 
 use crate::client::{chat, leave};
 use crate::subject::{Gateway, Subject};
+use crate::web::{path, site};
 
 same! {
     a_log_file_gets_the_sessions_and_is_appended_to
@@ -32,10 +33,12 @@ async fn a_log_file_gets_the_sessions_and_is_appended_to(program: Subject) {
 }
 
 async fn verbose_says_more(program: Subject) {
-    let target = targets::echo().await;
+    let (target, site) = (targets::echo().await, site());
     let mut lengths = Vec::new();
     for options in [&["--run-once"][..], &["--run-once", "-v"]] {
-        let gateway = program.gate_to(target.address(), options).await;
+        let options = [&["--web", path(&site)], options].concat();
+        let gateway = program.gate_to(target.address(), &options).await;
+        assert_eq!(gateway.load("/").await.status, 200);
         lengths.push(have_a_session(gateway).await.lines().count());
     }
     assert!(lengths[0] < lengths[1], "{lengths:?} lines");

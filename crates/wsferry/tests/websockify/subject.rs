@@ -47,7 +47,7 @@ impl Subject {
             Self::Websockify => wsferry_testkit::clients::websockify(),
             Self::Wsferry => {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_wsferry"));
-                command.arg("websockify");
+                command.arg("websockify").env("WSFERRY_REBIND", wsferry_testkit::shim::path());
                 command
             }
         };

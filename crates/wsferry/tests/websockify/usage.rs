@@ -132,7 +132,7 @@ async fn values_that_are_not_valid_are_wrong_usage(program: Subject) {
         (&[gate[0], "localhost"], "target"),
         (&[gate[0], "localhost:x"], "port"),
         (&["--timeout", "soon", gate[0], gate[1]], "--timeout"),
-        (&["--idle-timeout", "1.5", gate[0], gate[1]], "--idle-timeout"),
+        (&["--idle-timeout", "x", gate[0], gate[1]], "--idle-timeout"),
         (&["--heartbeat", "x", gate[0], gate[1]], "--heartbeat"),
         (&["--wrap-mode", "restart", gate[0], gate[1]], "respawn"),
         (&["--ssl-version", "tlsv9", gate[0], gate[1]], "tlsv1_3"),
