@@ -225,6 +225,11 @@ differences! {
         wsferry: "that of the program",
         reason: "websockify means to, and its own exit handler swallows it",
     }
+    wrap::a_program_that_dies_too_often {
+        websockify: "after three deaths in 10 s it listens on for nobody, and tries again later",
+        wsferry: "after three deaths in 10 s it ends, and not with status 0",
+        reason: "a supervisor sees that the service is down",
+    }
     wrap::the_program_at_the_end {
         websockify: "the program lives on",
         wsferry: "the program is ended with the gateway",

@@ -19,7 +19,6 @@ same! {
     exit_ends_with_the_program
     ignore_goes_on_without_it
     respawn_starts_it_again
-    respawn_gives_up_when_it_dies_too_often
 }
 
 /// A wrapped program whose starts are written to a file, a process id a line.
@@ -136,10 +135,22 @@ async fn respawn_starts_it_again(program: Subject) {
     }
 }
 
-async fn respawn_gives_up_when_it_dies_too_often(program: Subject) {
-    let wrapped = Wrapped::start(program, &["--wrap-mode", "respawn"], "exit 1").await;
-    wrapped.gateway.program.line(&["too fast"]).await;
-    assert_eq!(wrapped.starts().len(), 3);
+pub(crate) async fn a_program_that_dies_too_often(program: Subject) {
+    let folder = Folder(tempdir().unwrap());
+    let starts = folder.0.path().join("starts");
+    let port = ReservedPort::new();
+    let source = format!("127.0.0.1:{}", port.number());
+    let script = format!("echo $$ >> {}; exit 7", starts.display());
+    let words = ["--wrap-mode", "respawn", &source, "--", "sh", "-c", &script];
+    let mut running = program.start(&words);
+    match program {
+        Subject::Websockify => {
+            running.line(&["too fast"]).await;
+            assert!(!running.has_ended());
+        }
+        Subject::Wsferry => assert!(!running.exit().await.status.success()),
+    }
+    assert_eq!(ids(&starts).len(), 3);
 }
 
 pub(crate) async fn the_status_of_the_program(program: Subject) {
