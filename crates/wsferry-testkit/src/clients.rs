@@ -62,25 +62,21 @@ impl Client {
     }
 
     fn command(self) -> Command {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
-        let script = match self {
-            Self::Ws => "ws.mjs",
-            Self::Websockets => "websockets_client.py",
-            Self::WebsocketClient => "websocket_client.py",
-            Self::Curl => "curl_ws.py",
-        };
-        let mut command = match self {
-            Self::Ws => {
-                let modules = place("WSFERRY_TEST_NODE_MODULES", "node/node_modules");
-                let mut command = Command::new("node");
-                command.env("WSFERRY_TEST_NODE_MODULES", modules);
-                command
-            }
-            _ => return python(script),
-        };
-        command.arg(folder.join(script));
-        command
+        match self {
+            Self::Ws => node("ws.mjs"),
+            Self::Websockets => python("websockets_client.py"),
+            Self::WebsocketClient => python("websocket_client.py"),
+            Self::Curl => python("curl_ws.py"),
+        }
     }
+}
+
+/// A script of `clients/` that runs in Node.js and finds the packages of npm.
+pub fn node(script: &str) -> Command {
+    let mut command = Command::new("node");
+    command.env("WSFERRY_TEST_NODE_MODULES", node_modules());
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script));
+    command
 }
 
 /// A script of `clients/`, with what it needs.
@@ -88,6 +84,11 @@ pub fn python(script: &str) -> Command {
     let mut command = Command::new(place("WSFERRY_TEST_PYTHON", "venv/bin/python"));
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script));
     command
+}
+
+/// Where the packages of npm are.
+pub fn node_modules() -> PathBuf {
+    place("WSFERRY_TEST_NODE_MODULES", "node/node_modules")
 }
 
 /// The real websockify, from `PyPI`.

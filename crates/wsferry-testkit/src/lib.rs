@@ -6,7 +6,7 @@
 pub mod browser;
 pub mod clients;
 pub mod cpp;
-
+pub mod emscripten;
 pub mod patience;
 pub mod pki;
 pub mod program;

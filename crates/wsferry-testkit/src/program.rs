@@ -19,6 +19,8 @@ use crate::patience::{PATIENCE, soon};
 #[derive(Debug)]
 pub struct Program {
     child: Child,
+    /// Its group of processes, where that is its own.
+    family: Option<u32>,
     stdin: Option<ChildStdin>,
     stdout: Lines,
     stderr: Lines,
@@ -60,11 +62,22 @@ impl Program {
 
     /// Starts a command that was made ready by the caller.
     pub fn spawn(command: Command) -> Self {
-        Self::spawn_with_stdin(command, Stdio::piped())
+        Self::spawn_in(command, Stdio::piped(), false)
     }
 
     /// Starts a command that gets something of the caller's as its standard input.
-    pub fn spawn_with_stdin(mut command: Command, stdin: Stdio) -> Self {
+    pub fn spawn_with_stdin(command: Command, stdin: Stdio) -> Self {
+        Self::spawn_in(command, stdin, false)
+    }
+
+    /// Starts a command that starts others: they are killed with it.
+    #[cfg(unix)]
+    pub fn spawn_family(mut command: Command) -> Self {
+        command.process_group(0);
+        Self::spawn_in(command, Stdio::piped(), true)
+    }
+
+    fn spawn_in(mut command: Command, stdin: Stdio, is_family: bool) -> Self {
         command
             .env_remove("COLUMNS") // the width of the developer's terminal
             .stdin(stdin)
@@ -73,10 +86,11 @@ impl Program {
             .kill_on_drop(true);
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let family = child.id().filter(|_| is_family);
         let stdin = child.stdin.take();
         let stdout = Lines::of(child.stdout.take().expect("stdout is captured"));
         let stderr = Lines::of(child.stderr.take().expect("stderr is captured"));
-        Self { child, stdin, stdout, stderr }
+        Self { child, family, stdin, stdout, stderr }
     }
 
     /// Waits for a line on standard error that holds all of `parts`.
@@ -140,6 +154,10 @@ impl Drop for Program {
     /// What it said belongs to a test that failed.
     #[allow(clippy::print_stderr)]
     fn drop(&mut self) {
+        if let Some(family) = self.family {
+            // Nobody is left of it where the test waited for its end.
+            let _ = kill_family(family).output();
+        }
         if std::thread::panicking() {
             let (stdout, stderr) = (self.stdout.0.borrow(), self.stderr.0.borrow());
             eprintln!("program {:?} said {stdout:#?} {stderr:#?}", self.child.id());
@@ -241,6 +259,12 @@ pub fn kill_all_with(path: &Path) {
         // Some of them may be gone before their turn.
         let _ = signal_command(Signal::Kill, &ids).output();
     }
+}
+
+fn kill_family(family: u32) -> std::process::Command {
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &format!("kill -KILL -{family}")]);
+    command
 }
 
 /// A port of 127.0.0.1 where nothing listens, and that nobody else gets by chance for as long as

@@ -1,6 +1,7 @@
 //! Sockets: what the floors above need of the system, with the platform's differences kept in here.
 
 mod farewell;
+mod file;
 mod group;
 mod listen;
 mod socket;
@@ -15,6 +16,7 @@ mod unix;
 pub const PIPES: usize = 128;
 
 pub use farewell::{Farewell, farewell};
+pub use file::{Stamp, open_file};
 pub use group::Group;
 pub use listen::{Listener, bind, resolve_listen};
 pub use socket::Socket;

@@ -3,6 +3,7 @@
 //! What a client sent is escaped, so that no client can forge a line.
 
 use std::fmt::Display;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
@@ -90,6 +91,25 @@ pub fn certificate_replaced() {
 /// The certificate's files have changed, and are not good.
 pub fn certificate_kept(error: &dyn Display) {
     warn!(%error, "new connections still get the old certificate");
+}
+
+/// A line of a token file is of no use; the others are. What stands in it may be a secret.
+pub fn token_line_ignored(file: &Path, line: usize, why: &str) {
+    warn!(file = %escaped(file), line, "a line of the token file is ignored: {why}");
+}
+
+/// More such lines than are told one by one.
+pub fn token_lines_ignored(file: &Path, more: usize) {
+    warn!(file = %escaped(file), more, "more lines of the token file are ignored");
+}
+
+/// A file of a token directory cannot be read; the others are.
+pub fn token_file_ignored(file: &Path, why: &str) {
+    warn!(file = %escaped(file), why = %why.escape_debug(), "the token file is ignored");
+}
+
+fn escaped(path: &Path) -> String {
+    path.display().to_string().escape_debug().to_string()
 }
 
 /// A request for a file was answered.

@@ -4,11 +4,25 @@
 //! A source is one file here. Adding one: its file, a line in `config/plugins.rs`, a variant of
 //! [`Settings`], a test.
 
+mod directory;
+mod file;
+mod file_name;
+mod line;
+mod list;
+mod scan;
+mod settled;
+mod socket_directory;
+
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use thiserror::Error;
+
+pub use directory::DirectoryError;
+pub use file::{ReadOnlyTokenFile, TokenFile};
+pub use file_name::TokenFileName;
+pub use socket_directory::UnixDomainSocketDirectory;
 
 use crate::address::Address;
 use crate::error::StartError;

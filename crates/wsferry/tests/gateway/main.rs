@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod auth_plugins;
 mod delivery;
 mod dial;
 mod echo;
@@ -20,5 +21,7 @@ mod memory;
 mod stopping;
 mod support;
 mod tls_settings;
+#[cfg(unix)] // links, pipes and sockets
+mod tokens;
 #[cfg(target_os = "linux")]
 mod wrapped;

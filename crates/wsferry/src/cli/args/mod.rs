@@ -59,7 +59,8 @@ pub(crate) struct Process {
         wsferry 127.0.0.1:6080 vnc-host:5900          only for this machine\n  \
         wsferry 6080 --token-plugin TokenFile --token-source vnc.tokens\n  \
         wsferry demo                                  see it work\n\n\
-        Called as websockify, or as wsferry websockify, it takes websockify's place.",
+        Called as websockify, or as wsferry websockify, it takes websockify's place.\n\
+        -h shows what is used most, --help everything.",
     override_usage = "wsferry [OPTIONS] [HOST:]PORT TARGET:PORT\n       \
                       wsferry [OPTIONS] [HOST:]PORT -- PROGRAM [ARGUMENTS]\n       \
                       wsferry demo [OPTIONS]",
