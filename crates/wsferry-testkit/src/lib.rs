@@ -11,7 +11,7 @@ pub mod patience;
 pub mod pki;
 pub mod program;
 pub mod raw;
-pub mod shim;
 pub mod redis;
+pub mod shim;
 pub mod stream;
 pub mod targets;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use http::StatusCode;
 use tokio::process::Command;
-use wsferry_testkit::clients::python;
+use wsferry_testkit::clients::interpreter;
 use wsferry_testkit::program::{Program, port_behind};
 
 use crate::auth_http::{auth, check, handshake};
@@ -25,7 +25,7 @@ async fn the_flask_example_of_the_documentation_lets_its_users_in_and_nobody_els
     assert!(lines <= 20, "the example has {lines} lines");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("auth.py"), example).unwrap();
-    let mut command = Command::new(python());
+    let mut command = Command::new(interpreter());
     command.current_dir(folder.path()).args(["-m", "flask", "--app", "auth", "run", "--port", "0"]);
     let program = Program::spawn(command);
     let port = port_behind(&program.line(&["Running on http://"]).await, "http://");
