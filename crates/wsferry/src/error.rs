@@ -91,6 +91,17 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// `--token-source` names nothing that is there.
+    #[error(
+        "cannot read the token source {path:?}: {source}. Give --token-source a file or a directory \
+         of lines `token: host:port`"
+    )]
+    TokenSource {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A file or a service that a setting names cannot be used: the room that wanted it says why.
     #[error(transparent)]
     Setting(Box<dyn std::error::Error + Send + Sync>),

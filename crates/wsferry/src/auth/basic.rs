@@ -15,7 +15,7 @@ use super::{Auth, Checked, Denial, Pass};
 use crate::request::Request;
 
 /// The challenge; the charset makes browsers send UTF-8 (RFC 7617 §2.1).
-const CHALLENGE: &str = "Basic realm=\"Websockify\", charset=\"UTF-8\"";
+const CHALLENGE: &str = "Basic realm=\"Websockify\"";
 /// The most characters that are decoded: no name and password are as long.
 const MAX_ENCODED: usize = 4096;
 /// Padding may be there or not.

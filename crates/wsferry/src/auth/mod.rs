@@ -163,12 +163,11 @@ impl Policy {
         })
     }
 
-    /// Whether the client may have a session.
+    /// Whether the client may have a session. Whom it means, [`check_host`](Self::check_host) tells.
     ///
     /// # Errors
     /// 403 with the flag that would allow it, or what the plug-in says.
     pub async fn admit(&self, request: &Request<'_>) -> Result<Admitted, Denial> {
-        self.check_host(request)?;
         if !self.auth.as_deref().is_some_and(Auth::decides_origin) {
             self.check_origin(request)?;
         }

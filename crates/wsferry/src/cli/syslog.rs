@@ -23,8 +23,9 @@ enum Server {
     Udp(String),
 }
 
-/// RFC 5424 §6.2.1: daemon.
-const FACILITY: u8 = 3;
+/// RFC 5424 §6.2.1: user-level messages, and system daemons.
+const USER: u8 = 1;
+const DAEMON: u8 = 3;
 
 impl Syslog {
     /// Reads `--syslog`: a path, or `host:port`.
@@ -48,7 +49,7 @@ impl Syslog {
     }
 
     /// Connects to it.
-    pub(super) fn open(&self) -> Result<Sender> {
+    pub(super) fn open(&self, is_daemon: bool) -> Result<Sender> {
         let socket = match &self.server {
             Server::Udp(server) => {
                 let address = server.to_socket_addrs().ok().and_then(|mut found| found.next());
@@ -65,8 +66,9 @@ impl Syslog {
             }
             Server::Local(path) => local(path)?,
         };
+        let facility = if is_daemon { DAEMON } else { USER };
         let host = gethostname::gethostname().to_string_lossy().into_owned();
-        Ok(Sender(Arc::new(Shared { socket, legacy: self.legacy, host })))
+        Ok(Sender(Arc::new(Shared { socket, legacy: self.legacy, facility, host })))
     }
 }
 
@@ -100,6 +102,7 @@ pub(super) struct Sender(Arc<Shared>);
 struct Shared {
     socket: Socket,
     legacy: bool,
+    facility: u8,
     host: String,
 }
 
@@ -158,7 +161,7 @@ impl Drop for Line {
 
 impl Shared {
     fn spell(&self, severity: u8, text: &str) -> String {
-        let priority = FACILITY * 8 + severity;
+        let priority = self.facility * 8 + severity;
         let process = std::process::id();
         let now = jiff::Timestamp::now();
         let host = &self.host;

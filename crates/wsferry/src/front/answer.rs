@@ -100,11 +100,11 @@ async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision
     let client = Client { address: caller.address, common_names: &caller.common_names };
     let request = Request::read(client, head)?;
     let Verdict::Upgrade(upgrade) = verdict else {
-        front.policy.check_host(&request)?;
-        let Some(web) = &front.web else { return Err(Refusal::UPGRADE_REQUIRED.into()) };
         if front.web_auth {
             front.policy.authenticate(&request).await?;
         }
+        check_host(front, &request).await?;
+        let Some(web) = &front.web else { return Err(Refusal::UPGRADE_REQUIRED.into()) };
         let mut response = web.answer(head).await;
         // Behind such a head the guard reads no request: this answer is the last one.
         if handshake::announces_body(headers) || headers.contains_key(http::header::UPGRADE) {
@@ -114,6 +114,9 @@ async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision
         observe::served(client.address, response.status(), head.uri.path());
         return Ok(Decision::File(response));
     };
+    if !front.route.is_by_host() {
+        front.policy.check_host(&request)?; // else the look-up behind it is the check
+    }
     let admitted = front.policy.admit(&request).await?;
     if front.stop.is_cancelled() {
         return Err(unavailable("the gateway is stopping"));
@@ -132,6 +135,15 @@ async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision
     let once = if front.run_once { Some(claim_only_session(front)?) } else { None };
     let tap = front.taps.for_session(&client.address);
     Ok(Decision::Join(upgrade, Joining { admitted, target, tap, dialed, once }))
+}
+
+/// Whether the client means this gateway: by a name of it, or by one that is a token.
+async fn check_host(front: &Front, request: &Request<'_>) -> Result<(), No> {
+    let checked = front.policy.check_host(request);
+    if checked.is_err() && front.route.is_by_host() {
+        return front.route.target(request).await.map(drop);
+    }
+    Ok(checked?)
 }
 
 /// Of the clients that come at once only one gets the session of `--run-once`.

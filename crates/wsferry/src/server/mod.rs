@@ -77,7 +77,7 @@ pub struct Config {
     pub max_handshakes: usize,
     /// Stop after one session.
     pub run_once: bool,
-    /// Stop after this time.
+    /// Accept nobody after this time, and stop when the last session has ended by itself.
     pub timeout: Option<Duration>,
     /// Stop when there has been no session for this time.
     pub idle_timeout: Option<Duration>,
@@ -113,6 +113,8 @@ pub struct Gateway {
 #[derive(Debug)]
 struct Shared {
     front: Arc<Front>,
+    /// Cancelled when nobody is accepted any more: at the latest when the gateway stops.
+    listening: CancellationToken,
     session: Arc<session::Settings>,
     drain: Arc<Drain>,
     drain_timeout: Duration,
@@ -166,6 +168,7 @@ impl Gateway {
         };
         let connections = config.max_connections.unwrap_or_else(default_max_connections);
         let shared = Shared {
+            listening: front.stop.child_token(),
             front: Arc::new(front),
             session: Arc::new(config.session),
             drain,
@@ -228,6 +231,7 @@ async fn serve(listeners: Listeners, shared: Arc<Shared>) {
         accept::only(&shared, stream, client);
     }
     shared.until_stopped().await;
+    shared.listening.cancel();
     while accepting.join_next().await.is_some() {} // the listeners are closed now
     let sessions = shared.activity.sessions();
     observe::draining(sessions);
@@ -241,23 +245,31 @@ async fn serve(listeners: Listeners, shared: Arc<Shared>) {
 impl Shared {
     /// Waits for the first of what stops a gateway.
     async fn until_stopped(&self) {
-        let after = async |limit: Option<Duration>| match limit {
-            Some(limit) => tokio::time::sleep(limit).await,
-            None => std::future::pending().await,
-        };
-        let idle = async {
-            match self.idle_timeout {
-                Some(limit) => self.activity.idle_for(limit).await,
-                None => std::future::pending().await,
-            }
-        };
         let stop = &self.front.stop;
         tokio::select! {
-            () = stop.cancelled() => return,
-            () = after(self.timeout) => observe::timed_out("timeout"),
-            () = idle => observe::timed_out("idle_timeout"),
+            () = stop.cancelled() => {}
+            () = self.until_done() => stop.cancel(),
+            () = self.until_idle() => {
+                observe::timed_out("idle_timeout");
+                stop.cancel();
+            }
         }
-        stop.cancel();
+    }
+
+    /// `--timeout`: when it is over nobody new comes in, and those that are there end by themselves.
+    async fn until_done(&self) {
+        let Some(limit) = self.timeout else { return std::future::pending().await };
+        tokio::time::sleep(limit).await;
+        observe::timed_out("timeout");
+        self.listening.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// `--idle-timeout`.
+    async fn until_idle(&self) {
+        let Some(limit) = self.idle_timeout else { return std::future::pending().await };
+        self.activity.idle_for(limit).await;
     }
 }
 

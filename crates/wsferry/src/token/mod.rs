@@ -108,8 +108,8 @@ impl Settings {
     /// What it names cannot be used.
     pub fn open(self) -> Result<Arc<dyn TokenSource>, StartError> {
         Ok(match self {
-            Self::File(path) => Arc::new(TokenFile::new(path)),
-            Self::ReadOnlyFile(path) => Arc::new(ReadOnlyTokenFile::new(path)),
+            Self::File(path) => Arc::new(TokenFile::new(existing(path)?)),
+            Self::ReadOnlyFile(path) => Arc::new(ReadOnlyTokenFile::new(existing(path)?)),
             Self::FileName(path) => {
                 Arc::new(TokenFileName::new(path).map_err(StartError::setting)?)
             }
@@ -124,5 +124,13 @@ impl Settings {
                 Arc::new(redis::TokenRedis::new(settings).map_err(StartError::setting)?)
             }
         })
+    }
+}
+
+/// A source that is not there is told at the start. Later it may vanish and come again.
+fn existing(path: PathBuf) -> Result<PathBuf, StartError> {
+    match std::fs::metadata(&path) {
+        Ok(_) => Ok(path),
+        Err(source) => Err(StartError::TokenSource { path, source }),
     }
 }

@@ -150,6 +150,11 @@ differences! {
         wsferry: "no client gets in; what it is told may be an answer of HTTP",
         reason: "whoever types http:// for https:// can see what is wrong",
     }
+    tokens::a_token_and_another_one {
+        websockify: "the first one counts",
+        wsferry: "403",
+        reason: "a proxy in front may have judged the other one",
+    }
     tokens::an_unknown_token {
         websockify: "the connection is closed without a word",
         wsferry: "403, the same for a missing one",

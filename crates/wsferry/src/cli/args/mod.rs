@@ -39,6 +39,8 @@ pub(crate) struct Log {
     pub(super) verbose: bool,
     pub(super) file: Option<PathBuf>,
     pub(super) syslog: Option<Syslog>,
+    /// Whether they are those of a process in the background.
+    pub(super) is_daemon: bool,
     /// What is to be said about the options at the start.
     pub(super) notes: Vec<String>,
 }
@@ -92,6 +94,7 @@ struct Typed {
                       websockify [options] --unix-target=FILE [source_addr:]source_port\n       \
                       websockify [options] [source_addr:]source_port -- PROGRAM [ARGUMENTS]",
     infer_long_args = true,
+    args_override_self = true, // of a repeated option the last one counts
     styles = Styles::plain(),
     max_term_width = 100
 )]
@@ -128,7 +131,7 @@ pub(crate) fn parse() -> Command {
     let called = called(&mut words);
     match called {
         Called::Wsferry => {
-            let typed: Typed = read(words);
+            let typed: Typed = read(Typed::command(), words);
             match typed.subcommand {
                 Some(Other::Demo(demo)) => Command::Demo(demo),
                 Some(Other::Replay(replay)) => Command::Replay(replay),
@@ -136,7 +139,9 @@ pub(crate) fn parse() -> Command {
             }
         }
         Called::Websockify => {
-            let typed: TypedWebsockify = read(words);
+            // There is one help, as in websockify.
+            let command = TypedWebsockify::command().mut_args(|arg| arg.hide_short_help(false));
+            let typed: TypedWebsockify = read(command, words);
             gate::<TypedWebsockify>(typed.gate, called)
         }
     }
@@ -162,8 +167,8 @@ fn called(words: &mut Vec<OsString>) -> Called {
     Called::Wsferry
 }
 
-fn read<T: CommandFactory + FromArgMatches>(words: Vec<OsString>) -> T {
-    let read = T::command().try_get_matches_from(words);
+fn read<T: CommandFactory + FromArgMatches>(command: clap::Command, words: Vec<OsString>) -> T {
+    let read = command.try_get_matches_from(words);
     let typed = read.and_then(|mut words| T::from_arg_matches_mut(&mut words));
     typed.unwrap_or_else(|error| plain_words::<T>(error).exit())
 }

@@ -61,6 +61,7 @@ impl TypedGate {
             verbose: self.verbose,
             file: self.log_file.take().map(absolute),
             syslog: self.syslog()?,
+            is_daemon: self.daemon,
             notes,
         };
         let process = Process { daemon: self.daemon, pid_file: self.pid_file.take().map(absolute) };

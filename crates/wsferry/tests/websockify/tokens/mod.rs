@@ -17,8 +17,8 @@ pub(crate) use api::{
     a_token_is_escaped_in_the_url_of_an_api, an_api_that_is_down, authentication_before_the_lookup,
 };
 pub(crate) use files::{
-    a_read_only_file_that_changes, an_ipv6_target_of_a_file_named_as_the_token,
-    an_ipv6_target_of_a_token_file, an_unknown_token,
+    a_read_only_file_that_changes, a_token_and_another_one,
+    an_ipv6_target_of_a_file_named_as_the_token, an_ipv6_target_of_a_token_file, an_unknown_token,
 };
 pub(crate) use jwt::encrypted_tokens;
 pub(crate) use redis::{an_ipv6_target_of_redis, redis_is_down};
