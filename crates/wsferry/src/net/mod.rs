@@ -3,6 +3,7 @@
 mod farewell;
 mod group;
 mod listen;
+mod secured;
 mod socket;
 mod splice;
 mod stream;

@@ -134,13 +134,17 @@ impl Relay {
                 self.wait_for_client();
             }
         }
-        if self.deframe.stall.elapsed(now) {
+        let streams = self.streams.as_ref();
+        let taken = || streams.map_or(0, |streams| streams.target.taken());
+        if self.deframe.stall.elapsed(now, taken) {
             self.close(Cause::WriteTimeout(Direction::ToTarget));
             self.deframe.stall.progress();
             self.deframe.broken = Some(std::io::ErrorKind::TimedOut.into());
             self.deframe.was_cut = true;
         }
-        if self.enframe.stall.elapsed(now) {
+        let streams = self.streams.as_ref();
+        let taken = || streams.map_or(0, |streams| streams.client.taken());
+        if self.enframe.stall.elapsed(now, taken) {
             self.cause.get_or_insert(Cause::WriteTimeout(Direction::ToClient));
             self.enframe.stall.progress();
             self.enframe.broken = Some(std::io::ErrorKind::TimedOut.into());
