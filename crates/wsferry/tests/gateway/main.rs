@@ -19,6 +19,7 @@ mod isolation;
 mod memory;
 mod stopping;
 mod support;
+mod tls;
 mod tls_settings;
 #[cfg(target_os = "linux")]
 mod wrapped;
