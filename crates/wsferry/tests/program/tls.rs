@@ -1,7 +1,6 @@
 //! TLS as it is asked for on the command line.
 
 use std::fs;
-use std::path::Path;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,7 +12,7 @@ use wsferry_testkit::pki::{Pair, Pki, argument, openssl};
 use wsferry_testkit::program::{Exit, Program};
 use wsferry_testkit::raw::HANDSHAKE;
 
-use crate::support::{DEMO, connect, exchange, hear, leave, say, site, spell, wsferry};
+use crate::support::{DEMO, connect, exchange, hear, hear_close, say, site, spell, wsferry};
 
 /// A gateway to `echo:` with this certificate.
 fn secure(pair: &Pair, more: &[&str]) -> Program {
@@ -196,7 +195,7 @@ async fn a_target_with_tls_is_reached_and_its_certificate_is_looked_at() {
     }
     let program = wsferry(&to_target);
     let client = connect(program.port().await).await;
-    let (code, reason) = crate::support::hear_close(client).await;
+    let (code, reason) = hear_close(client).await;
     assert!(code == 1011 && reason.contains("no TLS connection"), "{code} {reason}");
 }
 
@@ -258,8 +257,6 @@ async fn an_idle_session_over_tls_has_at_most_12_kib() {
         held.push((client, stream));
     }
     let each = (resident(program.id()) - before) as f64 / SESSIONS as f64;
-    println!("{each:.2} KiB each");
+    println!("{each:.2} KiB for each idle session over TLS");
     assert!(each <= 12.0, "{each:.2} KiB for each idle session over TLS");
-    let first = connect(port).await;
-    leave(first).await;
 }

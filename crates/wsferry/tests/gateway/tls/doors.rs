@@ -99,7 +99,7 @@ async fn garbage_is_refused_in_the_language_that_it_begins_in() {
         let mut raw = gate.running.raw().await;
         raw.send(garbage).await;
         let (answer, end) = raw.end().await;
-        assert_eq!((answer.first(), answer.len(), end), (Some(&0x15), 7, End::Fin), "an alert");
+        assert_eq!((answer.first(), answer.len(), end), (Some(&0x15), 7, End::Fin), "{:?}", &garbage[..5]);
     }
     for garbage in
         [&b"\x00\x01\x02\r\n\r\n"[..], b"\x17\x03\x03\x00\x01\x00\r\n\r\n", b"\x80\x2e\x01\x00"]
