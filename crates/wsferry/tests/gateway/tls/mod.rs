@@ -3,6 +3,7 @@
 mod certificates;
 mod delivery;
 mod doors;
+mod pauses;
 mod stalls;
 mod targets;
 
@@ -80,11 +81,15 @@ impl Gate {
 
     /// The same for a client that takes little at once.
     async fn open_narrow(&self) -> (Frames<ReadHalf<Tls>>, WriteHalf<Tls>) {
+        upgrade(self.dial_narrow().await).await
+    }
+
+    async fn dial_narrow(&self) -> Tls {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(16 * 1024).unwrap();
         let stream = soon(socket.connect(self.running.address())).await.unwrap();
         let connector = TlsConnector::from(client(&self.pki));
-        upgrade(soon(connector.connect(localhost(), stream)).await.unwrap()).await
+        soon(connector.connect(localhost(), stream)).await.unwrap()
     }
 }
 

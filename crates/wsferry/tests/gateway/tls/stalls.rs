@@ -3,17 +3,21 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
-use wsferry::net::tls::ConnectorSettings;
+use tokio_rustls::TlsConnector;
+use wsferry::net::tls::{Acceptor, ConnectorSettings};
+use wsferry::net::{Farewell, Stream, farewell};
 use wsferry_testkit::patience::{soon, within};
 use wsferry_testkit::pki::Pki;
-use wsferry_testkit::raw::{BINARY, FIN, Frame, Frames, close, frame, header};
+use wsferry_testkit::raw::{BINARY, FIN, Frame, Frames, close, frame};
 use wsferry_testkit::stream::{Checker, Pattern};
 use wsferry_testkit::targets::End;
 
 use super::{Gate, by_hand, say};
 use crate::delivery::{DOWN, UP, be_patient};
 use crate::support::Clock;
+use crate::tls_settings::{client, localhost, settings};
 
 const MIB: u64 = 1 << 20;
 
@@ -36,54 +40,6 @@ async fn take(frames: &mut Frames<impl AsyncRead + Unpin>, checker: &mut Checker
         assert_eq!(frame.first, FIN | BINARY, "{frame:?} at {} of {length}", checker.at());
         checker.take(&frame.payload);
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_that_was_taken_goes_out_when_both_readers_come_back_though_nothing_else_happens() {
-    let pki = Pki::new();
-    let mut target = by_hand(&pki.server("target")).await;
-    let gate = Gate::both(pki, &target).await;
-    let (mut frames, mut write) = gate.open_narrow().await;
-    let (mut target_read, mut target_write) = tokio::io::split(target.report().await);
-    // One message without an end: what is written is payload, whatever part of it is taken.
-    let message = header(FIN | BINARY, 1 << 40);
-    let &[.., a, b, c, d] = &message[..] else { panic!("a header has a key") };
-    say(&mut write, &message).await;
-    let key = [a, b, c, d];
-    let masked = async {
-        let mut sent = 0;
-        loop {
-            let mut piece = UP.bytes(sent, 10_000);
-            for (at, byte) in piece.iter_mut().enumerate() {
-                *byte ^= key[(sent as usize + at) % 4];
-            }
-            match timeout(Duration::from_millis(500), write.write(&piece)).await {
-                Ok(written) => sent += written.unwrap() as u64,
-                Err(_) => return sent,
-            }
-        }
-    };
-    // Nobody reads: both directions are full.
-    let (up, down) = tokio::join!(masked, flood(&mut target_write, DOWN));
-    assert!(up > 200_000 && down > 200_000, "{up} and {down} bytes");
-    let flushing = tokio::spawn(async move {
-        target_write.flush().await.unwrap(); // what is in the target's own TLS
-        target_write
-    });
-    let client_flushing = tokio::spawn(async move {
-        write.flush().await.unwrap();
-        write
-    });
-    let mut checker = Checker::new(DOWN);
-    take(&mut frames, &mut checker, down).await;
-    let mut checker = Checker::new(UP);
-    let mut room = vec![0; 8192];
-    while checker.at() < up {
-        let got = soon(target_read.read(&mut room)).await.unwrap();
-        assert!(got > 0);
-        checker.take(&room[..got]);
-    }
-    drop((soon(flushing).await.unwrap(), soon(client_flushing).await.unwrap()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -257,4 +213,23 @@ async fn the_last_bytes_the_close_and_the_end_of_tls_come_to_a_slow_client() {
     say(&mut write, close(1000, b"")).await;
     assert_eq!(soon(frames.next()).await, Err(End::Fin));
     sending.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_any_more_is_left_when_its_time_is_over() {
+    let pki = Pki::new();
+    let config = Acceptor::open(settings(&pki.server("server"))).unwrap().current().0;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let dialing = tokio::spawn(async move {
+        let stream = TcpStream::connect(address).await.unwrap();
+        TlsConnector::from(client(&pki)).connect(localhost(), stream).await.unwrap()
+    });
+    let (socket, _) = soon(listener.accept()).await.unwrap();
+    let mut stream = Stream::accepted(socket).accept_tls(config).await.unwrap();
+    let idle = dialing.await.unwrap();
+    assert!(flood(&mut stream, DOWN).await > 0);
+    // The end of TLS cannot be sent: the socket is full.
+    soon(farewell(stream, Farewell::Polite, Duration::from_millis(200))).await;
+    drop(idle);
 }
