@@ -86,11 +86,17 @@ impl Gate {
 
     async fn dial_narrow(&self) -> Tls {
         let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(16 * 1024).unwrap();
+        narrow(&socket);
         let stream = soon(socket.connect(self.running.address())).await.unwrap();
         let connector = TlsConnector::from(client(&self.pki));
         soon(connector.connect(localhost(), stream)).await.unwrap()
     }
+}
+
+/// Lets a socket, or those that it accepts, hold little: with small segments the other end does too.
+fn narrow(socket: &TcpSocket) {
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    socket2::SockRef::from(socket).set_tcp_mss(1000).unwrap();
 }
 
 /// Makes a WebSocket of a stream.

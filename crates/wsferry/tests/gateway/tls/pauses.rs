@@ -6,21 +6,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use wsferry::front::Files;
+use wsferry::net::tls::{Acceptor, ConnectorSettings};
 use wsferry_testkit::patience::soon;
 use wsferry_testkit::pki::Pki;
 use wsferry_testkit::raw::{BINARY, FIN, Frames, frame};
 use wsferry_testkit::stream::Checker;
 
-use super::{Gate, by_hand, head, say, tls_target};
+use super::{Gate, head, narrow, say, tls_target};
 use crate::delivery::{DOWN, UP, be_patient};
 use crate::support::Clock;
+use crate::tls_settings::settings;
 
 /// So many lengths, each this much longer than the one before.
 const LENGTHS: usize = 60;
-const STEP: usize = 48 * 1024;
+const STEP: usize = 8 * 1024;
 
 /// How long the reader pauses: until all that can be sent was sent.
 const PAUSE: Duration = Duration::from_millis(600);
@@ -77,12 +81,22 @@ async fn frames_go_out_when_the_client_comes_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_client_sent_goes_out_when_the_target_comes_back() {
     let pki = Pki::new();
-    let mut target = by_hand(&pki.server("target")).await;
-    let gate = Gate::both(pki, &target).await;
+    let config = Acceptor::open(settings(&pki.server("target"))).unwrap().current().0;
+    let acceptor = TlsAcceptor::from(config);
+    let socket = TcpSocket::new_v4().unwrap();
+    narrow(&socket);
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let target = socket.listen(128).unwrap();
+    let ca = pki.ca();
+    let gate = Gate::of(pki, target.local_addr().unwrap(), |config| {
+        config.target_tls = Some(ConnectorSettings { ca: Some(ca), verify: true });
+    })
+    .await;
     let mut sessions = JoinSet::new();
     for number in 1..=LENGTHS {
         let (_frames, mut write) = gate.open().await;
-        let mut stream = target.report().await;
+        let (stream, _) = soon(target.accept()).await.unwrap();
+        let mut stream = soon(acceptor.accept(stream)).await.unwrap();
         sessions.spawn(async move {
             let length = number * STEP;
             let sending = async {
