@@ -19,7 +19,8 @@ use crate::tls_settings::{client_of, client_with};
 
 /// A whole answer over a stream that a test has opened.
 async fn echoes(stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin, url: &str) {
-    let (mut client, _) = soon(client_async(url, stream)).await.unwrap();
+    let handshake = Box::pin(client_async(url, Box::new(stream)));
+    let (mut client, _) = soon(handshake).await.unwrap();
     soon(client.send(Message::binary(&b"hello"[..]))).await.unwrap();
     assert_eq!(soon(client.next()).await.unwrap().unwrap(), Message::binary(&b"hello"[..]));
     soon(client.close(None)).await.unwrap();

@@ -72,7 +72,7 @@ async fn sip(
     ticks: usize,
     mut take: impl FnMut(&[u8]),
 ) {
-    let mut room = [0; 16 * 1024];
+    let mut room = vec![0; 16 * 1024];
     for _ in 0..ticks {
         clock.tick().await;
         let got = soon(read.read(&mut room)).await.unwrap();
