@@ -59,10 +59,15 @@ impl Program {
     }
 
     /// Starts a command that was made ready by the caller.
-    pub fn spawn(mut command: Command) -> Self {
+    pub fn spawn(command: Command) -> Self {
+        Self::spawn_on(command, Stdio::piped())
+    }
+
+    /// The same, with something else as its standard input.
+    pub fn spawn_on(mut command: Command, stdin: impl Into<Stdio>) -> Self {
         command
             .env_remove("COLUMNS") // the width of the developer's terminal
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
@@ -98,6 +103,11 @@ impl Program {
     pub async fn type_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("stdin is captured");
         stdin.write_all(format!("{line}\n").as_bytes()).await.expect("the program reads");
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("the program runs")
     }
 
     /// Sends a signal.

@@ -263,6 +263,28 @@ pub struct Frames<S> {
     arrived: Vec<u8>,
 }
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
+    /// Makes a handshake on a connection of any kind.
+    ///
+    /// # Panics
+    /// When the gateway does not answer 101.
+    pub async fn open(mut stream: S) -> Self {
+        soon(stream.write_all(HANDSHAKE.as_bytes())).await.expect("the gateway reads");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let byte = soon(stream.read_u8()).await.expect("an answer comes before the end");
+            head.push(byte);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", head.escape_ascii());
+        Self { stream, arrived: Vec::new() }
+    }
+
+    /// The connection.
+    pub const fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+}
+
 impl<S: AsyncRead + Unpin> Frames<S> {
     /// The next frame, or how the stream ended between two frames.
     ///

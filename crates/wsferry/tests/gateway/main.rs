@@ -20,5 +20,7 @@ mod memory;
 mod stopping;
 mod support;
 mod tls_settings;
+#[cfg(unix)]
+mod unix_sockets;
 #[cfg(target_os = "linux")]
 mod wrapped;
