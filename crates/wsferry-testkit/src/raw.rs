@@ -4,7 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::task::yield_now;
@@ -282,6 +282,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
     /// The connection.
     pub const fn stream(&mut self) -> &mut S {
         &mut self.stream
+    }
+
+    /// Both directions for themselves.
+    pub fn split(self) -> (Frames<ReadHalf<S>>, WriteHalf<S>) {
+        let (read, write) = tokio::io::split(self.stream);
+        (Frames { stream: read, arrived: self.arrived }, write)
     }
 }
 

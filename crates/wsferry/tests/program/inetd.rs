@@ -126,7 +126,7 @@ async fn a_standard_error_that_is_another_socket_is_written_to() {
     let mut child = command.kill_on_drop(true).spawn().unwrap();
     drop(command);
     let mut text = Vec::new();
-    while !String::from_utf8_lossy(&text).contains("ws://") {
+    while !String::from_utf8_lossy(&text).contains("->") {
         assert_ne!(soon(journal.read_buf(&mut text)).await.unwrap(), 0);
     }
     let text = String::from_utf8(text).unwrap();
@@ -206,9 +206,14 @@ async fn a_real_inetd_gives_each_client_a_process_with_nowait() {
     say(&mut first, "hello").await;
     leave(second).await;
     drop(first);
+    logged(&folder, "session ended", 2).await;
+}
+
+/// Waits until the log has words as often.
+async fn logged(folder: &tempfile::TempDir, words: &str, times: usize) {
     let log = folder.path().join("log");
     soon(async {
-        while fs::read_to_string(&log).unwrap_or_default().matches("session ended").count() < 2 {
+        while fs::read_to_string(&log).unwrap_or_default().matches(words).count() < times {
             tokio::task::yield_now().await;
         }
     })
@@ -218,9 +223,11 @@ async fn a_real_inetd_gives_each_client_a_process_with_nowait() {
 #[tokio::test]
 async fn a_real_inetd_starts_it_again_when_it_has_ended_with_wait() {
     let place = ReservedPort::new();
-    let (_inetd, _folder) = inetd(place.number(), "wait", "--inetd echo: --run-once").await;
-    for _ in 0..2 {
+    let words = "--inetd echo: --idle-timeout 0.3";
+    let (_inetd, folder) = inetd(place.number(), "wait", words).await;
+    for times in 1..3 {
         leave(connect(place.number()).await).await;
+        logged(&folder, "the time is over", times).await;
     }
 }
 

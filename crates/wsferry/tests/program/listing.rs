@@ -33,7 +33,8 @@ fn folder(names: &[&str]) -> TempDir {
 async fn whatever_a_name_holds_it_is_shown_as_it_is_and_its_link_leads_to_it() {
     let names = ["<script>alert(1)<", "a b", "a\"b'c", "a&amp;b", "a?b#c", "c:d", "ä€😀", "100%"];
     let folder = folder(&names);
-    let program = wsferry(&["127.0.0.1:0", "echo:", "--web-listing", "--web", spell(folder.path())]);
+    let program =
+        wsferry(&["127.0.0.1:0", "echo:", "--web-listing", "--web", spell(folder.path())]);
     let port = program.port().await;
     let page = get(port, "/").await;
     assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
@@ -66,7 +67,8 @@ async fn what_is_not_served_is_not_shown() {
     link(&folder.path().join(".hidden"), "link-to-hidden");
     link(std::path::Path::new("nowhere"), "link-to-nothing");
     fs::create_dir(folder.path().join(".git")).unwrap();
-    let program = wsferry(&["127.0.0.1:0", "echo:", "--web-listing", "--web", spell(folder.path())]);
+    let program =
+        wsferry(&["127.0.0.1:0", "echo:", "--web-listing", "--web", spell(folder.path())]);
     let port = program.port().await;
     let page = get(port, "/").await;
     let expected = [pair("./link-inside", "link-inside"), pair("./seen", "seen")];
@@ -84,7 +86,8 @@ async fn folders_below_are_listed_and_an_index_page_is_shown_instead() {
         fs::create_dir(folder.path().join(name)).unwrap();
     }
     fs::write(folder.path().join("with page/index.html"), "a page").unwrap();
-    let program = wsferry(&["127.0.0.1:0", "echo:", "--web-listing", "--web", spell(folder.path())]);
+    let program =
+        wsferry(&["127.0.0.1:0", "echo:", "--web-listing", "--web", spell(folder.path())]);
     let port = program.port().await;
     let expected =
         [pair("./empty/", "empty/"), pair("./file", "file"), pair("./with%20page/", "with page/")];

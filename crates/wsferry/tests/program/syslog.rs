@@ -140,7 +140,8 @@ async fn a_long_line_is_cut_to_what_a_datagram_may_hold() {
         let words = [&["-v", "--web", ".", "--syslog", &address, "127.0.0.1:0", "echo:"], form];
         let program = wsferry(&words.concat());
         let path = format!("/{}", "a".repeat(4000));
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         exchange(program.port().await, request.as_bytes()).await;
         assert_eq!(server.find("aaaa").len(), longest);
     }
