@@ -102,7 +102,7 @@ impl FromIterator<net::Inherited> for Listeners {
             match socket {
                 net::Inherited::Listener(listener) => all.listeners.push(listener),
                 net::Inherited::Connection(stream, client) => {
-                    all.connection = Some((stream, client))
+                    all.connection = Some((stream, client));
                 }
             }
         }

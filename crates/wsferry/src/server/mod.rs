@@ -113,7 +113,7 @@ pub struct Gateway {
 enum Program {
     None,
     Prepared(Prepared),
-    Running(Wrapped),
+    Running(Box<Wrapped>),
 }
 
 /// What all connections of a gateway share.
@@ -208,7 +208,7 @@ impl Gateway {
     /// It cannot be started.
     pub async fn start_program(&mut self) -> Result<(), StartError> {
         self.program = match std::mem::replace(&mut self.program, Program::None) {
-            Program::Prepared(program) => Program::Running(program.start().await?),
+            Program::Prepared(program) => Program::Running(Box::new(program.start().await?)),
             other => other,
         };
         Ok(())

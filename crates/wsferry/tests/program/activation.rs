@@ -2,6 +2,7 @@
 //! `contrib/`.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
@@ -137,8 +138,13 @@ async fn a_unix_listener_that_was_handed_over_keeps_its_name() {
 /// The next word of a service that reports.
 fn heard(manager: &UnixDatagram) -> String {
     let mut room = [0; 256];
-    let length = manager.recv(&mut room).expect("the service says something");
-    String::from_utf8(room[..length].to_vec()).unwrap()
+    loop {
+        match manager.recv(&mut room) {
+            Ok(length) => return String::from_utf8(room[..length].to_vec()).unwrap(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {} // a child has ended
+            Err(error) => panic!("the service says nothing: {error}"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

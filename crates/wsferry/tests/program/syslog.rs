@@ -1,5 +1,6 @@
 //! `--syslog`: the bytes of the datagrams, by RFC 5424 and by RFC 3164.
 
+use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -34,12 +35,17 @@ impl Server {
     /// The next datagram.
     fn next(&self) -> String {
         let mut room = vec![0; 70_000];
-        let length = match self {
-            Self::Local(socket) => socket.recv(&mut room),
-            Self::Udp(socket) => socket.recv(&mut room),
-        };
-        room.truncate(length.expect("a datagram comes"));
-        String::from_utf8(room).unwrap()
+        loop {
+            let length = match self {
+                Self::Local(socket) => socket.recv(&mut room),
+                Self::Udp(socket) => socket.recv(&mut room),
+            };
+            match length {
+                Ok(length) => return String::from_utf8(room[..length].to_vec()).unwrap(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {} // a child has ended
+                Err(error) => panic!("no datagram comes: {error}"),
+            }
+        }
     }
 
     /// The first datagram that holds `part`.
