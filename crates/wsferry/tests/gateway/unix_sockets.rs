@@ -8,14 +8,14 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use wsferry::address::Address;
 use wsferry::config::Listen;
 use wsferry::server::{Config, Gateway};
+use wsferry_proto::KeepAlive;
 use wsferry_testkit::patience::{PATIENCE, soon, within};
-use wsferry_testkit::raw::{
-    BINARY, CLOSE, FIN, Frame, Frames, PING, PONG, close, frame, send_frames,
-};
+use wsferry_testkit::raw::{BINARY, CLOSE, FIN, Frame, Frames, PONG, close, frame, send_frames};
 use wsferry_testkit::stream::{Checker, Dice, Pattern};
 use wsferry_testkit::targets::{self, End};
 
@@ -250,59 +250,71 @@ async fn half_of_a_session_goes_on_when_the_other_half_has_ended() {
 
 #[tokio::test]
 async fn a_slow_client_is_not_dropped_for_a_pong_it_has_not_come_to() {
-    let beat = Duration::from_millis(200);
+    let beat = Duration::from_millis(300);
     let gate = Gate::start(|config| {
-        config.session.relay.keep_alive = wsferry::config::keep_alive(beat);
+        config.session.relay.keep_alive = Some(KeepAlive { interval: beat, timeout: beat });
     })
     .await;
     let (mut client, mut target) = gate.session().await;
-    let sending = tokio::spawn(async move {
-        target.write_all(&DOWN.bytes(0, 1 << 20)).await.unwrap();
-        target
-    });
-    // It reads a little at a time, so the Ping stands behind what it has not read.
-    let clock = crate::support::Clock::start(beat).await;
-    let mut checker = Checker::new(DOWN);
-    let mut ticks = 0;
-    while checker.at() < MIB {
-        let frame = soon(client.next()).await.unwrap();
-        match frame.first & 0xf {
-            BINARY => checker.take(&frame.payload),
-            PING => client
-                .stream()
-                .write_all(&wsferry_testkit::raw::frame(FIN | PONG, &frame.payload))
-                .await
-                .unwrap(),
-            _ => panic!("{frame:?}"),
-        }
-        if ticks < 8 {
-            ticks += 1;
-            clock.tick().await;
-        }
+    // All of it lies in the socket, and the Ping stands behind it. The system counts whole writes.
+    target.write_all(&DOWN.bytes(0, 120_000)).await.unwrap();
+    let clock = crate::support::Clock::start(beat / 4).await;
+    let mut frames = Vec::new();
+    for _ in 0..15 {
+        clock.tick().await;
+        let mut some = [0; 8000];
+        soon(client.stream().read_exact(&mut some)).await.unwrap();
+        frames.extend_from_slice(&some);
     }
-    drop(sending.await.unwrap());
+    let _ = target.write_all(b"the end").await; // it is gone where the session was dropped
+    drop(target);
+    while !frames.windows(7).any(|bytes| bytes == b"the end") {
+        let length = soon(client.stream().read_buf(&mut frames)).await.unwrap();
+        assert_ne!(length, 0, "it was dropped behind {} bytes", frames.len());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_ever_finds_the_socket_with_other_rights() {
     let folder = tempfile::tempdir().unwrap();
     let path = gate_path(folder.path());
-    let (seen, watched) = (path.clone(), std::sync::Arc::new(()));
-    let still = std::sync::Arc::downgrade(&watched);
+    let (looks, looked) = watch::channel(0);
+    let seen = path.clone();
     let watching = tokio::task::spawn_blocking(move || {
-        let mut times = 0;
-        while still.strong_count() > 0 {
+        while !looks.is_closed() {
             if let Ok(there) = std::fs::metadata(&seen) {
                 assert_eq!(there.permissions().mode() & 0o777, 0o606);
-                times += 1;
+                looks.send_modify(|times| *times += 1);
             }
         }
-        times
     });
-    for _ in 0..2000 {
-        drop(wsferry::net::listen_unix(&path, 0o606).unwrap());
+    soon(async {
+        while *looked.borrow() < 200 && !watching.is_finished() {
+            drop(wsferry::net::listen_unix(&path, 0o606).unwrap());
+            assert!(!path.exists());
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    drop(looked);
+    watching.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_that_replace_a_socket_at_once_one_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = gate_path(folder.path());
+    for _ in 0..200 {
+        drop(UnixListener::bind(&path).unwrap()); // left behind by somebody
+        let mut tries = tokio::task::JoinSet::new();
+        for _ in 0..4 {
+            let path = path.clone();
+            tries.spawn(async move { wsferry::net::listen_unix(&path, 0o600) });
+        }
+        let listeners: Vec<_> = tries.join_all().await.into_iter().flatten().collect();
+        assert_eq!(listeners.len(), 1);
+        UnixStream::connect(&path).await.unwrap();
+        drop(listeners);
         assert!(!path.exists());
     }
-    drop(watched);
-    assert!(watching.await.unwrap() > 0, "it was looked at while it was there");
 }
