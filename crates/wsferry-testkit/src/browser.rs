@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::patience::{PATIENCE, soon, within};
-use crate::program::{Program, Signal, signal_command};
+use crate::program::{Program, kill_all_with};
 
 /// What makes a browser for tests out of one for people.
 const FLAGS: [&str; 9] = [
@@ -205,18 +205,7 @@ impl Drop for Browser {
     /// The driver does not take its browser along when it dies; what belongs to this browser has its
     /// profile on the command line, or ends without the process that has.
     fn drop(&mut self) {
-        let profile = self.profile.path().as_os_str().as_encoded_bytes();
-        let Ok(processes) = fs::read_dir("/proc") else { return };
-        let belongs = |id: &u32| {
-            let command_line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-            command_line.windows(profile.len()).any(|part| part == profile)
-        };
-        let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let ids: Vec<u32> = ids.filter(belongs).collect();
-        if !ids.is_empty() {
-            // Some of them may be gone before their turn.
-            let _ = signal_command(Signal::Kill, &ids).output();
-        }
+        kill_all_with(self.profile.path());
     }
 }
 

@@ -62,25 +62,52 @@ impl Client {
     }
 
     fn command(self) -> Command {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
-        let script = match self {
-            Self::Ws => "ws.mjs",
-            Self::Websockets => "websockets_client.py",
-            Self::WebsocketClient => "websocket_client.py",
-            Self::Curl => "curl_ws.py",
-        };
-        let mut command = match self {
-            Self::Ws => {
-                let modules = place("WSFERRY_TEST_NODE_MODULES", "node/node_modules");
-                let mut command = Command::new("node");
-                command.env("WSFERRY_TEST_NODE_MODULES", modules);
-                command
-            }
-            _ => Command::new(place("WSFERRY_TEST_PYTHON", "venv/bin/python")),
-        };
-        command.arg(folder.join(script));
-        command
+        match self {
+            Self::Ws => node("ws.mjs"),
+            Self::Websockets => python("websockets_client.py"),
+            Self::WebsocketClient => python("websocket_client.py"),
+            Self::Curl => python("curl_ws.py"),
+        }
     }
+}
+
+/// A script of `clients/` that runs in Node.js and finds the packages of npm.
+pub fn node(script: &str) -> Command {
+    let mut command = Command::new("node");
+    command.env("WSFERRY_TEST_NODE_MODULES", node_modules());
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script));
+    command
+}
+
+/// The Python with the packages of `clients/requirements.txt`.
+pub fn interpreter() -> PathBuf {
+    place("WSFERRY_TEST_PYTHON", "venv/bin/python")
+}
+
+/// A script of `clients/`, with what it needs.
+pub fn python(script: &str) -> Command {
+    let mut command = Command::new(interpreter());
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(script));
+    command
+}
+
+/// Where the packages of npm are.
+pub fn node_modules() -> PathBuf {
+    place("WSFERRY_TEST_NODE_MODULES", "node/node_modules")
+}
+
+/// What a script in `clients/` prints.
+pub async fn output_of(script: &str) -> String {
+    let exit = Program::spawn(python(script)).exit().await;
+    assert!(exit.status.success(), "{script}: {}", exit.stderr);
+    exit.stdout
+}
+
+/// The real websockify, from `PyPI`.
+pub fn websockify() -> Command {
+    let mut command = python("real_websockify.py");
+    command.env("OPENBLAS_NUM_THREADS", "1"); // numpy starts threads that nobody needs
+    command
 }
 
 /// Where `scripts/test` says that something is, else where it puts it.

@@ -6,11 +6,12 @@
 pub mod browser;
 pub mod clients;
 pub mod cpp;
-
+pub mod emscripten;
 pub mod patience;
 pub mod pki;
 pub mod program;
 pub mod raw;
+pub mod redis;
 pub mod shim;
 pub mod stream;
 pub mod targets;

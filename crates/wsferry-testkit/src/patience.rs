@@ -29,3 +29,16 @@ pub fn within<F: Future>(limit: Duration, event: F) -> impl Future<Output = F::O
 pub fn soon<F: Future>(event: F) -> impl Future<Output = F::Output> {
     within(PATIENCE, event)
 }
+
+/// Waits for what nobody reports: asks again and again, for [`PATIENCE`].
+///
+/// # Panics
+/// When it does not come to be.
+#[track_caller]
+pub fn until(mut is_so: impl FnMut() -> bool) -> impl Future<Output = ()> {
+    soon(async move {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+}

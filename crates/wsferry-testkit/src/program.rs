@@ -19,6 +19,8 @@ use crate::patience::{PATIENCE, soon};
 #[derive(Debug)]
 pub struct Program {
     child: Child,
+    /// Its group of processes, where that is its own.
+    family: Option<u32>,
     stdin: Option<ChildStdin>,
     stdout: Lines,
     stderr: Lines,
@@ -60,11 +62,22 @@ impl Program {
 
     /// Starts a command that was made ready by the caller.
     pub fn spawn(command: Command) -> Self {
-        Self::spawn_on(command, Stdio::piped())
+        Self::spawn_in(command, Stdio::piped(), false)
     }
 
-    /// The same, with something else as its standard input.
-    pub fn spawn_on(mut command: Command, stdin: impl Into<Stdio>) -> Self {
+    /// Starts a command that gets something of the caller's as its standard input.
+    pub fn spawn_with_stdin(command: Command, stdin: impl Into<Stdio>) -> Self {
+        Self::spawn_in(command, stdin.into(), false)
+    }
+
+    /// Starts a command that starts others: they are killed with it.
+    #[cfg(unix)]
+    pub fn spawn_family(mut command: Command) -> Self {
+        command.process_group(0);
+        Self::spawn_in(command, Stdio::piped(), true)
+    }
+
+    fn spawn_in(mut command: Command, stdin: Stdio, is_family: bool) -> Self {
         command
             .env_remove("COLUMNS") // the width of the developer's terminal
             .stdin(stdin)
@@ -73,10 +86,11 @@ impl Program {
             .kill_on_drop(true);
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let family = child.id().filter(|_| is_family);
         let stdin = child.stdin.take();
         let stdout = Lines::of(child.stdout.take().expect("stdout is captured"));
         let stderr = Lines::of(child.stderr.take().expect("stderr is captured"));
-        Self { child, stdin, stdout, stderr }
+        Self { child, family, stdin, stdout, stderr }
     }
 
     /// Waits for a line on standard error that holds all of `parts`.
@@ -116,6 +130,11 @@ impl Program {
         send_signal(signal, &[id]).await;
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
     /// Waits until it has ended by itself.
     pub async fn exit(self) -> Exit {
         self.exit_within(PATIENCE).await
@@ -140,6 +159,10 @@ impl Drop for Program {
     /// What it said belongs to a test that failed.
     #[allow(clippy::print_stderr)]
     fn drop(&mut self) {
+        if let Some(family) = self.family {
+            // Nobody is left of it where the test waited for its end.
+            let _ = kill_family(family).output();
+        }
         if std::thread::panicking() {
             let (stdout, stderr) = (self.stdout.0.borrow(), self.stderr.0.borrow());
             eprintln!("program {:?} said {stdout:#?} {stderr:#?}", self.child.id());
@@ -207,6 +230,48 @@ pub(crate) fn signal_command(signal: Signal, processes: &[u32]) -> std::process:
     command
 }
 
+/// Whether a program listens on a port of 127.0.0.1 or `[::1]`. The system is asked, so that a
+/// program that counts its connections sees none.
+pub fn listens(port: u16) -> bool {
+    let addresses: [SocketAddr; 2] =
+        [([127, 0, 0, 1], port).into(), (std::net::Ipv6Addr::LOCALHOST, port).into()];
+    // With this option only a listening socket is in the way.
+    addresses.into_iter().any(|address| {
+        let bound = bind_reusing(address);
+        bound.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
+    })
+}
+
+fn bind_reusing(address: SocketAddr) -> std::io::Result<socket2::Socket> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Ends all programs that have a path on their command line, for those that nobody else takes along.
+pub fn kill_all_with(path: &Path) {
+    let path = path.as_os_str().as_encoded_bytes();
+    let Ok(processes) = std::fs::read_dir("/proc") else { return };
+    let belongs = |id: &u32| {
+        let command_line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        command_line.windows(path.len()).any(|part| part == path)
+    };
+    let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let ids: Vec<u32> = ids.filter(belongs).collect();
+    if !ids.is_empty() {
+        // Some of them may be gone before their turn.
+        let _ = signal_command(Signal::Kill, &ids).output();
+    }
+}
+
+fn kill_family(family: u32) -> std::process::Command {
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &format!("kill -KILL -{family}")]);
+    command
+}
+
 /// A port of 127.0.0.1 where nothing listens, and that nobody else gets by chance for as long as
 /// this lives. A server that sets `SO_REUSEADDR` can be told to listen there, and be told again.
 #[derive(Debug)]
@@ -217,13 +282,9 @@ pub struct ReservedPort {
 impl ReservedPort {
     /// Takes a free port.
     pub fn new() -> Self {
-        let (domain, kind) = (socket2::Domain::IPV4, socket2::Type::STREAM);
-        let socket = socket2::Socket::new(domain, kind, None).expect("there are sockets");
         // Bound and not listening: connections are refused, and a listener may join later.
-        socket.set_reuse_address(true).expect("the option is known");
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        socket.bind(&any.into()).expect("there is a free port");
-        Self { socket }
+        Self { socket: bind_reusing(any).expect("there is a free port") }
     }
 
     /// Its number.

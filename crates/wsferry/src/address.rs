@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use wsferry_proto::HostName;
 
@@ -21,6 +22,37 @@ pub enum Address {
     },
     /// A server that listens on a Unix socket.
     Unix(PathBuf),
+    /// The built-in target that plays a recording back. No text leads there, so that no token does.
+    Recording(Recording),
+}
+
+/// A recording that is to be played back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Recording {
+    /// The file.
+    pub path: PathBuf,
+    /// How fast.
+    pub speed: Speed,
+}
+
+/// How fast a recording is played back: in thousandths of its own speed; zero: as fast as possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Speed(u32);
+
+impl Speed {
+    /// `times` as fast as it was, from 0.001 to 1000000; 0 for as fast as possible.
+    pub fn new(times: f64) -> Option<Self> {
+        let is_good = times == 0.0 || (0.001..=1e6).contains(&times);
+        is_good.then(|| Self((times * 1000.0).round() as u32))
+    }
+
+    /// When something is due that came at a moment of the recording.
+    pub fn due(self, at: Duration) -> Duration {
+        match self.0 {
+            0 => Duration::ZERO,
+            thousandths => at.saturating_mul(1000) / thousandths,
+        }
+    }
 }
 
 /// How a Unix socket is written where a TCP server could stand too, as websockify does.
@@ -72,6 +104,9 @@ impl fmt::Display for Address {
             Self::Echo => f.write_str("echo:"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "{UNIX}{}", path.display().to_string().escape_debug()),
+            Self::Recording(Recording { path, .. }) => {
+                write!(f, "recording:{}", path.display().to_string().escape_debug())
+            }
         }
     }
 }
@@ -83,6 +118,11 @@ impl From<SocketAddr> for Address {
 }
 
 impl Address {
+    /// Whether there is no server to connect to.
+    pub const fn is_built_in(&self) -> bool {
+        matches!(self, Self::Echo | Self::Recording(_))
+    }
+
     /// The name that must be looked up before a connection can be made, with its port.
     pub fn name(&self) -> Option<(&str, u16)> {
         match self {

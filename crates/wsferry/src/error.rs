@@ -80,6 +80,28 @@ pub enum StartError {
          unit ListenStream="
     )]
     Activated(io::Error),
+    /// `--record` does not name a file that can be created.
+    #[error(
+        "cannot record to {path:?}: {source}. Give --record a file name in a directory that exists \
+         and may be written to"
+    )]
+    Record {
+        /// The file, without the number of a session.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// `--token-source` names nothing that is there.
+    #[error(
+        "cannot read the token source {path:?}: {source}. Give --token-source a file or a directory \
+         of lines `token: host:port`"
+    )]
+    TokenSource {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A file or a service that a setting names cannot be used: the room that wanted it says why.
     #[error(transparent)]
     Setting(Box<dyn std::error::Error + Send + Sync>),

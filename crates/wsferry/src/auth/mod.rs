@@ -3,15 +3,25 @@
 //! CORS does not cover WebSocket: any page in the world may open a connection to any host, and the
 //! browser adds the user's cookies. What it also adds, and no page can forge, is `Origin`.
 
+mod basic;
+mod certificate;
+pub mod http;
+mod origin;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 
-use http::StatusCode;
+use ::http::{HeaderValue, StatusCode};
 use wsferry_proto::{HostName, Origin};
+
+pub use basic::{BasicHTTPAuth, CredentialsError};
+pub use certificate::ClientCertCNAuth;
+pub use origin::ExpectOrigin;
 
 use crate::address::Address;
 use crate::error::StartError;
+use crate::net::{HttpClient, Redirects};
 use crate::request::Request;
 
 /// What the rules allow beyond what is always allowed.
@@ -53,7 +63,7 @@ pub struct Denial {
     /// For the log: the flag that would let this client in; empty where none would.
     pub remedy: String,
     /// The value of WWW-Authenticate, with 401.
-    pub challenge: Option<&'static str>,
+    pub challenge: Option<HeaderValue>,
 }
 
 /// What an authentication plug-in knows of a client that it lets in.
@@ -72,6 +82,12 @@ pub type Checked<'a> = Pin<Box<dyn Future<Output = Result<Pass, Denial>> + Send 
 pub trait Auth: fmt::Debug + Send + Sync {
     /// Decides about a request.
     fn check<'a>(&'a self, request: &'a Request<'a>) -> Checked<'a>;
+
+    /// Whether this decides which origins may connect, in the place of the rule that pages come from
+    /// the same host or from a list.
+    fn decides_origin(&self) -> bool {
+        false
+    }
 }
 
 /// Proof that a request was let in: only [`Policy::admit`] makes one, and no session starts without.
@@ -147,13 +163,14 @@ impl Policy {
         })
     }
 
-    /// Whether the client may have a session.
+    /// Whether the client may have a session. Whom it means, [`check_host`](Self::check_host) tells.
     ///
     /// # Errors
     /// 403 with the flag that would allow it, or what the plug-in says.
     pub async fn admit(&self, request: &Request<'_>) -> Result<Admitted, Denial> {
-        self.check_host(request)?;
-        self.check_origin(request)?;
+        if !self.auth.as_deref().is_some_and(Auth::decides_origin) {
+            self.check_origin(request)?;
+        }
         let pass = self.authenticate(request).await?;
         Ok(Admitted { pass })
     }
@@ -207,7 +224,16 @@ impl Policy {
 
 /// Which plug-in, and what it goes by.
 #[derive(Clone, Debug)]
-pub enum PluginSettings {}
+pub enum PluginSettings {
+    /// A user and a password.
+    Basic(BasicHTTPAuth),
+    /// Origins.
+    Origin(ExpectOrigin),
+    /// Common names of certificates.
+    Certificate(ClientCertCNAuth),
+    /// A web service.
+    Http(http::ServiceUrl),
+}
 
 impl PluginSettings {
     /// Makes it ready.
@@ -215,6 +241,15 @@ impl PluginSettings {
     /// # Errors
     /// What it names cannot be used.
     pub fn open(self) -> Result<Box<dyn Auth>, StartError> {
-        match self {}
+        Ok(match self {
+            Self::Basic(auth) => Box::new(auth),
+            Self::Origin(auth) => Box::new(auth),
+            Self::Certificate(auth) => Box::new(auth),
+            Self::Http(url) => {
+                // A redirect to a login page is no yes.
+                let client = HttpClient::open(Redirects::Never).map_err(StartError::setting)?;
+                Box::new(http::HttpAuth::new(client, url))
+            }
+        })
     }
 }

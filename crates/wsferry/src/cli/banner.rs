@@ -49,6 +49,9 @@ fn target(route: &RouteSettings) -> String {
     match route {
         RouteSettings::Fixed(Address::Echo) => "the built-in echo".to_owned(),
         RouteSettings::Fixed(tcp @ Address::Tcp { .. }) => format!("TCP {tcp}"),
+        RouteSettings::Fixed(Address::Recording(recording)) => {
+            format!("the recording {}", recording.path.display())
+        }
         RouteSettings::Fixed(Address::Unix(path)) => format!("Unix socket {}", path.display()),
         RouteSettings::Token { .. } => "the target of the token".to_owned(),
         RouteSettings::Listed(_) => "the target that the client names".to_owned(),

@@ -38,7 +38,7 @@ pub(super) fn init(log: &Log) -> Result<()> {
             let lines = fmt::layer().with_target(false).with_writer(writer).with_ansi(colours);
             // Time and level are in the datagram's own header.
             let sent = fmt::layer().with_target(false).with_ansi(false).without_time();
-            let sent = sent.with_level(false).with_writer(syslog.open()?);
+            let sent = sent.with_level(false).with_writer(syslog.open(log.is_daemon)?);
             let filter = LevelFilter::from_level(level);
             tracing_subscriber::registry().with(filter).with(lines).with(sent).init();
         }

@@ -7,6 +7,7 @@ mod demo;
 mod log;
 mod notify;
 mod pid_file;
+mod replay;
 mod signals;
 mod streams;
 mod syslog;
@@ -15,11 +16,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use tokio::runtime::Runtime;
-use wsferry::config::RouteSettings;
+use wsferry::config::{Config, RouteSettings};
 use wsferry::server::Gateway;
 
 pub(crate) use args::parse;
-use args::{Command, Gate};
+use args::{Command, Gate, Process};
 use pid_file::PidFile;
 pub(crate) use streams::spare_the_connection;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             demo::run(&demo).await?;
             Ok(ExitCode::SUCCESS)
         }),
+        Command::Replay(replay) => on_runtime(replay::run(replay)),
     }
 }
 
@@ -51,14 +53,23 @@ fn on_runtime(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> 
     result
 }
 
-/// `wsferry LISTEN TARGET`: binds, says so, and runs until a signal comes.
+/// `wsferry LISTEN TARGET`.
 async fn gate_way(gate: Gate) -> Result<ExitCode> {
     let Gate { config, log, process } = gate;
     log::init(&log)?;
+    serve(config, process, banner::for_gateway).await
+}
+
+/// Binds, says so, and runs until a signal comes.
+async fn serve(
+    config: Config,
+    process: Process,
+    say: impl FnOnce(&Config, &Gateway) -> String,
+) -> Result<ExitCode> {
     let mut gateway = Gateway::bind(config.clone()).await?;
     let pid_file = process.pid_file.map(PidFile::write).transpose()?;
     signals::stop_on_signal(gateway.stop_token())?;
-    eprint!("{}", banner::for_gateway(&config, &gateway));
+    eprint!("{}", say(&config, &gateway));
     if process.daemon {
         // The words that start a program were typed in this directory.
         let stays = matches!(config.route, RouteSettings::Wrapped(_));

@@ -34,8 +34,9 @@ enum Form {
     Local3164,
 }
 
-/// RFC 5424 §6.2.1: user, which is what websockify says too.
-const FACILITY: u8 = 1;
+/// RFC 5424 §6.2.1: user-level messages, and system daemons.
+const USER: u8 = 1;
+const DAEMON: u8 = 3;
 
 impl Syslog {
     /// Reads `--syslog`: a path, or `host:port`. The lines are those of a program called `name`.
@@ -64,7 +65,7 @@ impl Syslog {
     }
 
     /// Connects to it.
-    pub(super) fn open(&self) -> Result<Sender> {
+    pub(super) fn open(&self, is_daemon: bool) -> Result<Sender> {
         let socket = match &self.server {
             Server::Udp(server) => {
                 let address = server.to_socket_addrs().ok().and_then(|mut found| found.next());
@@ -84,8 +85,9 @@ impl Syslog {
             }
             Server::Local(path) => local(path)?,
         };
+        let facility = if is_daemon { DAEMON } else { USER };
         let host = gethostname::gethostname().to_string_lossy().into_owned();
-        let shared = Shared { socket, form: self.form, name: self.name, host };
+        let shared = Shared { socket, form: self.form, facility, name: self.name, host };
         Ok(Sender(Arc::new(shared)))
     }
 }
@@ -122,6 +124,7 @@ pub(super) struct Sender(Arc<Shared>);
 struct Shared {
     socket: Socket,
     form: Form,
+    facility: u8,
     name: &'static str,
     host: String,
 }
@@ -181,7 +184,7 @@ impl Drop for Line {
 
 impl Shared {
     fn spell(&self, severity: u8, text: &str) -> String {
-        let priority = FACILITY * 8 + severity;
+        let priority = self.facility * 8 + severity;
         let process = std::process::id();
         let now = jiff::Timestamp::now();
         let Self { host, name, .. } = self;

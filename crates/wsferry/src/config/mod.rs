@@ -185,7 +185,7 @@ pub fn plain(listen: impl Into<Listen>, route: impl Into<RouteSettings>) -> Conf
         auth_plugin: None,
         web_auth: false,
         record: None,
-        traffic: false,
+        traffic: None,
         session: session::Settings {
             relay: relay::Settings {
                 keep_alive: keep_alive(of(default::HEARTBEAT)),

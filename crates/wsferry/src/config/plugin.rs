@@ -1,19 +1,84 @@
-//! The names of websockify's plug-ins → settings of the rooms that do their work.
+//! The names of websockify's plug-ins → settings of the rooms that do their work. Their whole Python
+//! paths are names too, as in `websockify.token_plugins.TokenFile`.
 
-use crate::{auth, token};
+use std::path::PathBuf;
+
+use crate::auth::{BasicHTTPAuth, ClientCertCNAuth, ExpectOrigin, PluginSettings};
+use crate::token;
+use crate::token::http::Format;
+
+const TOKEN_PLUGINS: &str = "TokenFile, ReadOnlyTokenFile, TokenFileName, JWTTokenApi, \
+     BaseTokenAPI, JSONTokenApi, TokenRedis, UnixDomainSocketDirectory";
+const AUTH_PLUGINS: &str = "BasicHTTPAuth, ExpectOrigin, ClientCertCNAuth, HttpAuth";
+const OWN: &str = "Python classes are not loaded: own logic goes behind a URL (HttpAuth), into \
+     signed tokens (JWTTokenApi) or into Redis (TokenRedis)";
 
 /// Reads `--token-plugin` and `--token-source`.
 ///
 /// # Errors
 /// One sentence that names what is wrong.
-pub fn token(class: &str, source: Option<String>) -> Result<token::Settings, String> {
-    Err(format!("{class} {source:?}"))
+pub fn token(class: &str, source: Option<&str>) -> Result<token::Settings, String> {
+    let source = |expected: &str| {
+        source.ok_or_else(|| format!("--token-plugin {class} needs --token-source: {expected}"))
+    };
+    let path = |expected| {
+        let path = source(expected)?;
+        Ok::<_, String>(std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)))
+    };
+    Ok(match class.strip_prefix("websockify.token_plugins.").unwrap_or(class) {
+        "TokenFile" => token::Settings::File(path("a file, or a directory of files")?),
+        "ReadOnlyTokenFile" => {
+            token::Settings::ReadOnlyFile(path("a file, or a directory of files")?)
+        }
+        "TokenFileName" => token::Settings::FileName(path("a directory")?),
+        "UnixDomainSocketDirectory" => token::Settings::Sockets(path("a directory")?),
+        "JWTTokenApi" => token::Settings::Jwt(path("a file with a key")?),
+        "BaseTokenAPI" => http(source("a URL with %s")?, Format::Text)?,
+        "JSONTokenApi" => http(source("a URL with %s")?, Format::Json)?,
+        "TokenRedis" => {
+            let server = source("a server, such as localhost:6379")?;
+            let settings = server.parse::<token::redis::Settings>();
+            token::Settings::Redis(settings.map_err(|error| error.to_string())?)
+        }
+        _ => return Err(unknown("--token-plugin", class, TOKEN_PLUGINS)),
+    })
+}
+
+fn http(pattern: &str, format: Format) -> Result<token::Settings, String> {
+    let pattern = pattern.parse().map_err(|error: token::http::UrlPatternError| error.to_string());
+    Ok(token::Settings::Http(pattern?, format))
 }
 
 /// Reads `--auth-plugin` and `--auth-source`.
 ///
 /// # Errors
 /// One sentence that names what is wrong.
-pub fn auth(class: &str, source: Option<String>) -> Result<auth::PluginSettings, String> {
-    Err(format!("{class} {source:?}"))
+pub fn auth(class: &str, source: Option<&str>) -> Result<PluginSettings, String> {
+    let source = |expected: &str| {
+        source.ok_or_else(|| format!("--auth-plugin {class} needs --auth-source: {expected}"))
+    };
+    Ok(match class.strip_prefix("websockify.auth_plugins.").unwrap_or(class) {
+        "BasicHTTPAuth" => {
+            let auth = BasicHTTPAuth::new(source("user:password")?);
+            PluginSettings::Basic(auth.map_err(|error| error.to_string())?)
+        }
+        "ExpectOrigin" => {
+            let origins = source("origins, such as https://example.com, with blanks between")?;
+            PluginSettings::Origin(ExpectOrigin::new(origins))
+        }
+        "ClientCertCNAuth" => {
+            let names = source("common names, with blanks between")?;
+            PluginSettings::Certificate(ClientCertCNAuth::new(names))
+        }
+        "HttpAuth" => {
+            let url = source("a URL, such as http://localhost:8000/check")?.parse();
+            let url = url.map_err(|error: crate::auth::http::ServiceUrlError| error.to_string());
+            PluginSettings::Http(url?)
+        }
+        _ => return Err(unknown("--auth-plugin", class, AUTH_PLUGINS)),
+    })
+}
+
+fn unknown(option: &str, class: &str, all: &str) -> String {
+    format!("{option} {class:?} is not one of those that there are: {all}. {OWN}")
 }

@@ -17,7 +17,6 @@ use wsferry_proto::handshake::{self, Refusal, Upgrade, Verdict};
 use super::guard::{InFlight, InFlightMark};
 use super::response::{self, Body};
 use super::{Dial, Front};
-use crate::address::Address;
 use crate::auth::Denial;
 use crate::client::ClientAddress;
 use crate::error::DialError;
@@ -101,11 +100,11 @@ async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision
     let client = Client { address: caller.address, common_names: &caller.common_names };
     let request = Request::read(client, head)?;
     let Verdict::Upgrade(upgrade) = verdict else {
-        front.policy.check_host(&request)?;
-        let Some(web) = &front.web else { return Err(Refusal::UPGRADE_REQUIRED.into()) };
         if front.web_auth {
             front.policy.authenticate(&request).await?;
         }
+        check_host(front, &request).await?;
+        let Some(web) = &front.web else { return Err(Refusal::UPGRADE_REQUIRED.into()) };
         let mut response = web.answer(head).await;
         // Behind such a head the guard reads no request: this answer is the last one.
         if handshake::announces_body(headers) || headers.contains_key(http::header::UPGRADE) {
@@ -115,6 +114,9 @@ async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision
         observe::served(client.address, response.status(), head.uri.path());
         return Ok(Decision::File(response));
     };
+    if !front.route.is_by_host() {
+        front.policy.check_host(&request)?; // else the look-up behind it is the check
+    }
     let admitted = front.policy.admit(&request).await?;
     if front.stop.is_cancelled() {
         return Err(unavailable("the gateway is stopping"));
@@ -124,14 +126,24 @@ async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision
         None => front.route.target(&request).await?,
     };
     let dialed = match front.dial {
-        Dial::BeforeAccept if target != Address::Echo => {
+        Dial::BeforeAccept if !target.is_built_in() => {
             let dialed = front.dialer.dial(&target, front.connect_timeout).await;
             Some(dialed.map_err(|error| cannot_dial(&error))?)
         }
         _ => None,
     };
     let once = if front.run_once { Some(claim_only_session(front)?) } else { None };
-    Ok(Decision::Join(upgrade, Joining { admitted, target, tap: None, dialed, once }))
+    let tap = front.taps.for_session(&client.address);
+    Ok(Decision::Join(upgrade, Joining { admitted, target, tap, dialed, once }))
+}
+
+/// Whether the client means this gateway: by a name of it, or by one that is a token.
+async fn check_host(front: &Front, request: &Request<'_>) -> Result<(), No> {
+    let checked = front.policy.check_host(request);
+    if checked.is_err() && front.route.is_by_host() {
+        return front.route.target(request).await.map(drop);
+    }
+    Ok(checked?)
 }
 
 /// Of the clients that come at once only one gets the session of `--run-once`.
@@ -163,8 +175,8 @@ fn refuse(client: ClientAddress, no: &No) -> Response<Body> {
         No::Policy(denial) => {
             observe::refused(client, denial.status, &denial.reason, &denial.remedy);
             let mut response = response::sentence(denial.status, &denial.reason);
-            if let Some(challenge) = denial.challenge {
-                let challenge = http::HeaderValue::from_static(challenge);
+            if let Some(challenge) = &denial.challenge {
+                let challenge = challenge.clone();
                 response.headers_mut().insert(http::header::WWW_AUTHENTICATE, challenge);
             }
             response

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Policy;
 use crate::net::tls::Acceptor;
+use crate::record::Taps;
 use crate::target::Dialer;
 
 /// When the target is dialled.
@@ -68,4 +69,6 @@ pub struct Front {
     pub run_once: bool,
     /// Whether that session has begun.
     pub had_session: AtomicBool,
+    /// What sees the payload of sessions.
+    pub taps: Taps,
 }

@@ -43,6 +43,11 @@ const TOKEN: &str = "token";
 const ADDRESS: &str = "address";
 
 impl Route {
+    /// Whether the Host field is the token: then it may be any name that is one.
+    pub(super) const fn is_by_host(&self) -> bool {
+        matches!(self, Self::Token { place: TokenPlace::Host, .. })
+    }
+
     /// The target of a request. Whatever is wrong with a token, the client is told the same.
     pub(super) async fn target(&self, request: &Request<'_>) -> Result<Address, No> {
         match self {

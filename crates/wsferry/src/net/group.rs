@@ -33,12 +33,35 @@ impl Group {
         self.signal(rustix::process::Signal::KILL);
     }
 
-    /// Whether nobody is left. Ask only when the first of it was waited for: where this process is
-    /// the one that orphans are given to (process 1 of a container), they are waited for here.
+    /// Whether nobody runs any more. Orphans that have ended do not count: process 1 waits for them,
+    /// in its own time, or in many a container never. Ask only when the first of it was waited for.
+    pub fn has_ended(&self) -> bool {
+        self.is_empty() || self.has_only_ended()
+    }
+
+    /// Whether nobody is left, so that others may get its number. Ask only when the first of it was
+    /// waited for: where this process is process 1, the orphans are waited for here.
     pub fn is_empty(&self) -> bool {
         use rustix::process::{WaitOptions, test_kill_process_group, waitpgid};
         while let Ok(Some(_)) = waitpgid(self.leader, WaitOptions::NOHANG) {}
         test_kill_process_group(self.leader) == Err(rustix::io::Errno::SRCH)
+    }
+
+    /// Whether each of those who are left has ended and only waits to be waited for, by what
+    /// `/proc/PID/stat` says (proc(5)); not known without /proc.
+    fn has_only_ended(&self) -> bool {
+        let Ok(processes) = std::fs::read_dir("/proc") else { return false };
+        let group = self.leader.as_raw_nonzero().to_string();
+        let mut runs = processes.flatten().filter_map(|process| {
+            let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+            // The name stands in parentheses and may hold any; then: state, parent, group.
+            let mut words = stat.rsplit_once(") ")?.1.split(' ');
+            let state = words.next()?;
+            let is_of_group = words.nth(1)? == group;
+            let threads = words.nth(14)?; // a first thread may end before the others
+            is_of_group.then_some(!matches!((state, threads), ("Z" | "X", "0" | "1")))
+        });
+        cfg!(target_os = "linux") && !runs.any(|runs| runs)
     }
 
     fn signal(&self, signal: rustix::process::Signal) {
@@ -63,6 +86,11 @@ impl Group {
 
     /// Nothing.
     pub fn kill(&self) {}
+
+    /// Always.
+    pub fn has_ended(&self) -> bool {
+        true
+    }
 
     /// Always.
     pub fn is_empty(&self) -> bool {

@@ -1,7 +1,9 @@
 //! Sockets: what the floors above need of the system, with the platform's differences kept in here.
 
 mod farewell;
+mod file;
 mod group;
+mod http;
 mod listen;
 mod socket;
 mod splice;
@@ -15,7 +17,9 @@ mod unix;
 pub const PIPES: usize = 128;
 
 pub use farewell::{Farewell, farewell};
+pub use file::{Stamp, open_file};
 pub use group::Group;
+pub use http::{HttpClient, HttpError, LONGEST_BODY, Redirects, Reply, http_server};
 pub use listen::{Listener, bind, resolve_listen};
 pub use socket::Socket;
 pub use splice::Pipe;

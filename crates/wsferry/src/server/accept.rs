@@ -22,7 +22,7 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 pub(super) async fn run(listener: Listener, shared: Arc<Shared>) {
     loop {
         let accepted = tokio::select! {
-            () = shared.front.stop.cancelled() => return,
+            () = shared.listening.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {

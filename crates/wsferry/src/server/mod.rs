@@ -23,6 +23,7 @@ use crate::front::{Dial, Files, Front, Route, TokenPlace, Web};
 use crate::net;
 use crate::net::tls::{Acceptor, Connector, ConnectorSettings, ServerSettings};
 use crate::observe;
+use crate::record::{Recorder, Taps, Traffic};
 use crate::session::{self, Drain};
 use crate::target::Dialer;
 use crate::token;
@@ -60,8 +61,8 @@ pub struct Config {
     pub web_auth: bool,
     /// Where sessions are recorded: each in this file with its number behind the name.
     pub record: Option<PathBuf>,
-    /// Whether a mark is printed for each piece of data.
-    pub traffic: bool,
+    /// Where the payload of sessions leaves its marks.
+    pub traffic: Option<Traffic>,
     /// How sessions run.
     pub session: session::Settings,
     /// When the target is dialled.
@@ -76,7 +77,7 @@ pub struct Config {
     pub max_handshakes: usize,
     /// Stop after one session.
     pub run_once: bool,
-    /// Stop after this time.
+    /// Accept nobody after this time, and stop when the last session has ended by itself.
     pub timeout: Option<Duration>,
     /// Stop when there has been no session for this time.
     pub idle_timeout: Option<Duration>,
@@ -120,6 +121,8 @@ enum Program {
 #[derive(Debug)]
 struct Shared {
     front: Arc<Front>,
+    /// Cancelled when nobody is accepted any more: at the latest when the gateway stops.
+    listening: CancellationToken,
     session: Arc<session::Settings>,
     drain: Arc<Drain>,
     drain_timeout: Duration,
@@ -150,6 +153,8 @@ impl Gateway {
         let target_tls = target_tls.map_err(StartError::setting)?;
         let plugin = config.auth_plugin.map(auth::PluginSettings::open).transpose()?;
         let listeners = Listeners::open(&config.listen).await?;
+        let recorder = config.record.map(|path| Recorder::new(&path)).transpose()?;
+        let tasks = TaskTracker::new();
         let drain = Arc::new(Drain::default());
         let front = Front {
             policy: Policy::new(config.auth, plugin, listeners.reach(), config.listen.names()),
@@ -167,16 +172,18 @@ impl Gateway {
             stop: CancellationToken::new(),
             run_once: config.run_once,
             had_session: AtomicBool::new(false),
+            taps: Taps::new(recorder, config.traffic, tasks.clone()),
         };
         let connections = config.max_connections.unwrap_or_else(default_max_connections);
         let shared = Shared {
+            listening: front.stop.child_token(),
             front: Arc::new(front),
             session: Arc::new(config.session),
             drain,
             drain_timeout: config.drain_timeout,
             timeout: config.timeout,
             idle_timeout: config.idle_timeout,
-            tasks: TaskTracker::new(),
+            tasks,
             connections: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
             handshakes: Arc::new(Semaphore::new(config.max_handshakes.min(Semaphore::MAX_PERMITS))),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
@@ -245,6 +252,7 @@ async fn serve(listeners: Listeners, shared: Arc<Shared>) {
         accept::only(&shared, stream, client);
     }
     shared.until_stopped().await;
+    shared.listening.cancel();
     while accepting.join_next().await.is_some() {} // the listeners are closed now
     let sessions = shared.activity.sessions();
     observe::draining(sessions);
@@ -258,23 +266,31 @@ async fn serve(listeners: Listeners, shared: Arc<Shared>) {
 impl Shared {
     /// Waits for the first of what stops a gateway.
     async fn until_stopped(&self) {
-        let after = async |limit: Option<Duration>| match limit {
-            Some(limit) => tokio::time::sleep(limit).await,
-            None => std::future::pending().await,
-        };
-        let idle = async {
-            match self.idle_timeout {
-                Some(limit) => self.activity.idle_for(limit).await,
-                None => std::future::pending().await,
-            }
-        };
         let stop = &self.front.stop;
         tokio::select! {
-            () = stop.cancelled() => return,
-            () = after(self.timeout) => observe::timed_out("timeout"),
-            () = idle => observe::timed_out("idle_timeout"),
+            () = stop.cancelled() => {}
+            () = self.until_done() => stop.cancel(),
+            () = self.until_idle() => {
+                observe::timed_out("idle_timeout");
+                stop.cancel();
+            }
         }
-        stop.cancel();
+    }
+
+    /// `--timeout`: when it is over nobody new comes in, and those that are there end by themselves.
+    async fn until_done(&self) {
+        let Some(limit) = self.timeout else { return std::future::pending().await };
+        tokio::time::sleep(limit).await;
+        observe::timed_out("timeout");
+        self.listening.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// `--idle-timeout`.
+    async fn until_idle(&self) {
+        let Some(limit) = self.idle_timeout else { return std::future::pending().await };
+        self.activity.idle_for(limit).await;
     }
 }
 

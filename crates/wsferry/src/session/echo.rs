@@ -14,6 +14,7 @@ use crate::error::words;
 use crate::net::{Farewell, Stream};
 use crate::outcome::{Cause, Direction};
 use crate::relay::{self, CHUNK, Ended};
+use crate::tap::Tap;
 
 /// An echo session.
 struct Echo {
@@ -25,6 +26,7 @@ struct Echo {
     answer: Vec<u8>,
     received: u64,
     sent: u64,
+    tap: Option<Box<dyn Tap>>,
 }
 
 /// Echoes until the connection ends. The client's early bytes are answered first.
@@ -33,6 +35,7 @@ pub(super) async fn run(
     early: Bytes,
     settings: &relay::Settings,
     drain: &CancellationToken,
+    tap: Option<Box<dyn Tap>>,
 ) -> Ended {
     let machine = settings.machine();
     let close_timeout = settings.close_timeout;
@@ -44,13 +47,25 @@ pub(super) async fn run(
         answer: Vec::new(),
         received: 0,
         sent: 0,
+        tap,
     };
     let write_timeout = match settings.write_timeout {
         Duration::ZERO => Duration::MAX,
         limit => limit,
     };
     let cause = echo.until_end(early, write_timeout, drain).await;
-    let close_code = match (&cause, echo.machine.received_close(), cause.close()) {
+    ended(cause, &echo.machine, echo.client, (echo.received, echo.sent))
+}
+
+/// What is left of a session whose target is built in; `payload`: bytes to the target, and to the
+/// client.
+pub(super) fn ended(
+    cause: Cause,
+    machine: &Connection,
+    client: Stream,
+    payload: (u64, u64),
+) -> Ended {
+    let close_code = match (&cause, machine.received_close(), cause.close()) {
         (Cause::ClientClosed, Some(close), _) => close.code.map_or(1005, CloseCode::get),
         (_, _, Some((code, _))) => code.get(),
         _ => 1006,
@@ -60,8 +75,8 @@ pub(super) async fn run(
         Cause::WriteTimeout(_) => Farewell::Abort,
         _ => Farewell::Polite,
     };
-    let (to_target, to_client) = (echo.received, echo.sent);
-    Ended { cause, close_code, to_target, to_client, client: (echo.client, how), target: None }
+    let (to_target, to_client) = payload;
+    Ended { cause, close_code, to_target, to_client, client: (client, how), target: None }
 }
 
 impl Echo {
@@ -119,6 +134,10 @@ impl Echo {
                     let (first, fin) = (self.begins, payload.ends_message);
                     let header =
                         self.machine.send(payload.kind, first, fin, slice.len() as u64, None);
+                    if let Some(tap) = &mut self.tap {
+                        tap.payload(Direction::ToTarget, slice);
+                        tap.payload(Direction::ToClient, slice);
+                    }
                     if let Some(header) = header {
                         let mut room = [0; MAX_HEADER];
                         let length = header.write_to(&mut room);

@@ -2,6 +2,7 @@
 //! behind it; [`Session`] wants the proof.
 
 mod echo;
+mod replay;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -76,18 +77,20 @@ impl Session {
         let Joining { admitted: _, target, tap, dialed, once: _once } = joining;
         let started = Instant::now();
         observe::session_started(id, address, &target);
-        let ended = if target == Address::Echo {
-            Box::pin(echo::run(client, early, &settings.relay, drain.token())).await
-        } else {
-            match dial(dialed, &dialer, &target, settings.connect_timeout).await {
+        let relay = &settings.relay;
+        let ended = match &target {
+            Address::Echo => Box::pin(echo::run(client, early, relay, drain.token(), tap)).await,
+            Address::Recording(recording) => {
+                Box::pin(replay::run(client, early, recording, relay, drain.token(), tap)).await
+            }
+            _ => match dial(dialed, &dialer, &target, settings.connect_timeout).await {
                 Ok(dialed) => {
-                    let relay = Relay::new(client, dialed, &early, &settings.relay, tap);
-                    let relay = Box::new(relay);
+                    let relay = Box::new(Relay::new(client, dialed, &early, relay, tap));
                     drop(early);
                     relay.run(&drain, id).await
                 }
-                Err(error) => Box::pin(refuse(client, error, &settings.relay)).await,
-            }
+                Err(error) => Box::pin(refuse(client, error, relay)).await,
+            },
         };
         let outcome = Outcome {
             cause: ended.cause,

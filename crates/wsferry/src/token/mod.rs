@@ -1,17 +1,37 @@
 //! Tokens: a client names its target by a word that a source knows, so that one gateway serves many
 //! targets and no client reaches any other.
 //!
-//! A source is one file here. Adding one: its file, a line in `config/plugins.rs`, a variant of
+//! A source is one file here. Adding one: its file, a line in `config/plugin.rs`, a variant of
 //! [`Settings`], a test.
 
+mod directory;
+mod file;
+mod file_name;
+pub mod http;
+pub mod jwt;
+mod line;
+mod list;
+mod pair;
+pub mod redis;
+mod scan;
+mod settled;
+mod socket_directory;
+
 use std::fmt;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use directory::DirectoryError;
+pub use file::{ReadOnlyTokenFile, TokenFile};
+pub use file_name::TokenFileName;
+pub use socket_directory::UnixDomainSocketDirectory;
+
 use crate::address::Address;
 use crate::error::StartError;
+use crate::net::{HttpClient, Redirects};
 
 /// The most bytes a token may have; a longer one is on no list. Signed tokens are the longest.
 pub const MAX_LENGTH: usize = 8 * 1024;
@@ -64,7 +84,22 @@ pub trait TokenSource: fmt::Debug + Send + Sync {
 
 /// Which source, and where it knows its tokens from.
 #[derive(Clone, Debug)]
-pub enum Settings {}
+pub enum Settings {
+    /// A file of tokens, or a directory of such files.
+    File(PathBuf),
+    /// The same, read once.
+    ReadOnlyFile(PathBuf),
+    /// A directory of files that are named by their tokens.
+    FileName(PathBuf),
+    /// A directory of Unix sockets that are named by their tokens.
+    Sockets(PathBuf),
+    /// A file with the key of signed tokens.
+    Jwt(PathBuf),
+    /// A web service.
+    Http(http::UrlPattern, http::Format),
+    /// A Redis server.
+    Redis(redis::Settings),
+}
 
 impl Settings {
     /// Makes it ready.
@@ -72,6 +107,30 @@ impl Settings {
     /// # Errors
     /// What it names cannot be used.
     pub fn open(self) -> Result<Arc<dyn TokenSource>, StartError> {
-        match self {}
+        Ok(match self {
+            Self::File(path) => Arc::new(TokenFile::new(existing(path)?)),
+            Self::ReadOnlyFile(path) => Arc::new(ReadOnlyTokenFile::new(existing(path)?)),
+            Self::FileName(path) => {
+                Arc::new(TokenFileName::new(path).map_err(StartError::setting)?)
+            }
+            Self::Sockets(path) => Arc::new(UnixDomainSocketDirectory::new(path)),
+            Self::Jwt(path) => Arc::new(jwt::TokenJwt::open(path).map_err(StartError::setting)?),
+            Self::Http(pattern, format) => {
+                let client =
+                    HttpClient::open(Redirects::SameOrigin).map_err(StartError::setting)?;
+                Arc::new(http::TokenHttp::new(client, pattern, format))
+            }
+            Self::Redis(settings) => {
+                Arc::new(redis::TokenRedis::new(settings).map_err(StartError::setting)?)
+            }
+        })
+    }
+}
+
+/// A source that is not there is told at the start. Later it may vanish and come again.
+fn existing(path: PathBuf) -> Result<PathBuf, StartError> {
+    match std::fs::metadata(&path) {
+        Ok(_) => Ok(path),
+        Err(source) => Err(StartError::TokenSource { path, source }),
     }
 }

@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod auth_http;
+mod auth_plugins;
 mod delivery;
 mod dial;
 mod echo;
@@ -17,9 +19,18 @@ mod frames;
 mod handshake;
 mod isolation;
 mod memory;
+mod own_auth;
+mod recording;
+mod replaying;
+mod service;
 mod stopping;
 mod support;
 mod tls_settings;
+mod token_http;
+mod token_jwt;
+mod token_redis;
+#[cfg(unix)] // links, pipes and sockets
+mod tokens;
 #[cfg(unix)]
 mod unix_sockets;
 #[cfg(target_os = "linux")]

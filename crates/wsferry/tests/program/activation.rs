@@ -24,7 +24,7 @@ fn hand_over(socket: impl Into<OwnedFd>, words: &[&str]) -> Program {
     let mut command = Command::new("sh");
     command.args(["-c", "exec \"$0\" \"$@\" 3<&0 </dev/null", GATE]).args(words);
     command.env("LISTEN_FDS", "1");
-    Program::spawn_on(command, socket.into())
+    Program::spawn_with_stdin(command, socket.into())
 }
 
 /// `systemd-socket-activate`, which starts the program when the first client comes.
@@ -107,7 +107,7 @@ async fn sockets_for_another_process_are_not_taken() {
     command.args(["-c", "exec \"$0\" \"$@\" 3<&0 </dev/null", GATE, "127.0.0.1:0", "echo:"]);
     command.env("LISTEN_FDS", "1").env("LISTEN_PID", "1");
     let port = given.local_addr().unwrap().port();
-    let program = Program::spawn_on(command, OwnedFd::from(given));
+    let program = Program::spawn_with_stdin(command, OwnedFd::from(given));
     assert_ne!(program.port().await, port);
 }
 

@@ -36,6 +36,8 @@ async fn run(command: &str) {
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("index.html"), "<!doctype html>").unwrap();
     }
+    let recording = "var VNC_frame_data = [\n'{0{hello',\n'EOF'];\n";
+    fs::write(folder.path().join("session.1"), recording).unwrap();
     let mut program = Command::new(env!("CARGO_BIN_EXE_wsferry"));
     program.current_dir(folder.path());
     for word in command.split_whitespace().skip(1) {
@@ -45,6 +47,11 @@ async fn run(command: &str) {
         });
     }
     let running = Program::spawn(program);
+    if command.contains("--dump") {
+        let exit = running.exit().await;
+        assert!(exit.status.success() && !exit.stdout.is_empty(), "{command}: {exit:?}");
+        return;
+    }
     running.line(&["ws://"]).await;
     if command.split_whitespace().any(|word| word == "-D") {
         let exit = running.exit().await;

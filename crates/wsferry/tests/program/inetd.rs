@@ -105,7 +105,7 @@ async fn a_connection_that_is_no_handshake_is_answered_and_the_program_ends() {
 async fn a_unix_connection_is_served_too() {
     let (client, server) = UnixStream::pair().unwrap();
     client.set_nonblocking(true).unwrap();
-    let program = Program::spawn_on(gate(&["--inetd", "echo:"]), OwnedFd::from(server));
+    let program = Program::spawn_with_stdin(gate(&["--inetd", "echo:"]), OwnedFd::from(server));
     let mut frames = Frames::open(tokio::net::UnixStream::from_std(client).unwrap()).await;
     program.line(&["session started", "client=unix"]).await; // standard error is another one
     tokio::io::AsyncWriteExt::write_all(frames.stream(), &close(1000, b"")).await.unwrap();
@@ -143,7 +143,7 @@ async fn a_standard_error_that_is_another_socket_is_written_to() {
 async fn a_listening_socket_serves_one_client_after_the_other() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let program = Program::spawn_on(gate(&["--inetd", "echo:"]), OwnedFd::from(listener));
+    let program = Program::spawn_with_stdin(gate(&["--inetd", "echo:"]), OwnedFd::from(listener));
     for _ in 0..3 {
         leave(connect(port).await).await;
     }
@@ -158,7 +158,7 @@ async fn a_listening_unix_socket_is_served_and_its_name_stays() {
     let path = folder.path().join("gate.sock");
     let listener = UnixListener::bind(&path).unwrap();
     let words = ["--inetd", "echo:", "--run-once"];
-    let program = Program::spawn_on(gate(&words), OwnedFd::from(listener));
+    let program = Program::spawn_with_stdin(gate(&words), OwnedFd::from(listener));
     leave(connect_unix(&path, "any.example").await).await;
     assert_eq!(program.exit().await.status.code(), Some(0));
     assert!(path.exists(), "it belongs to whoever made it");
@@ -169,7 +169,7 @@ async fn a_standard_input_that_is_no_socket_is_one_sentence() {
     let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let others = [Stdio::null(), Stdio::piped(), Stdio::from(OwnedFd::from(datagrams))];
     for stdin in others {
-        let exit = Program::spawn_on(gate(&["--inetd", "echo:"]), stdin).exit().await;
+        let exit = Program::spawn_with_stdin(gate(&["--inetd", "echo:"]), stdin).exit().await;
         assert_eq!(exit.status.code(), Some(1), "{}", exit.stderr);
         assert_eq!(exit.stderr.lines().count(), 1, "{}", exit.stderr);
         assert!(exit.stderr.contains("standard input is not a socket"), "{}", exit.stderr);
@@ -235,7 +235,7 @@ async fn a_real_inetd_starts_it_again_when_it_has_ended_with_wait() {
 async fn a_session_is_drained_when_the_program_is_stopped() {
     let (client, server) = UnixStream::pair().unwrap();
     client.set_nonblocking(true).unwrap();
-    let program = Program::spawn_on(gate(&["--inetd", "echo:"]), OwnedFd::from(server));
+    let program = Program::spawn_with_stdin(gate(&["--inetd", "echo:"]), OwnedFd::from(server));
     let client = tokio::net::UnixStream::from_std(client).unwrap();
     let client = crate::support::upgrade(client, "ws://localhost/").await.unwrap();
     program.line(&["session started"]).await;

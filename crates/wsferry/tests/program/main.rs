@@ -14,6 +14,7 @@ mod foreign_clients;
 mod inetd;
 mod listing;
 mod logging;
+mod replay;
 mod run_once;
 mod signals;
 mod start_up;

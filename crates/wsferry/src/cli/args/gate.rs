@@ -38,10 +38,10 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "FILE")]
     pub(super) unix_listen: Option<PathBuf>,
     /// Who may connect to it, as in chmod
-    #[arg(long, value_name = "MODE", value_parser = config::mode, default_value = "0600")]
+    #[arg(long, value_name = "MODE", value_parser = config::mode, default_value = "0600", hide_short_help = true)]
     pub(super) unix_listen_mode: u32,
     /// Standard input is the socket: one that listens, or a connection
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(super) inetd: bool,
 
     /// Reach a Unix socket instead of TARGET:PORT
@@ -51,29 +51,29 @@ pub(super) struct TypedGate {
     #[arg(long, help_heading = TARGET)]
     pub(super) ssl_target: bool,
     /// CAs of the target's certificate, PEM [default: those of the system]
-    #[arg(long, value_name = "FILE", help_heading = TARGET)]
+    #[arg(long, value_name = "FILE", help_heading = TARGET, hide_short_help = true)]
     pub(super) ssl_target_cafile: Option<PathBuf>,
     /// Take any certificate of the target, also a self-signed one
-    #[arg(long, help_heading = TARGET)]
+    #[arg(long, help_heading = TARGET, hide_short_help = true)]
     pub(super) ssl_target_insecure: bool,
     /// Let clients choose this target by ?address=HOST:PORT. Repeatable
-    #[arg(long, value_name = "HOST:PORT", help_heading = TARGET)]
+    #[arg(long, value_name = "HOST:PORT", help_heading = TARGET, hide_short_help = true)]
     pub(super) allow_address: Vec<Address>,
     /// When to connect to the target: after the handshake, a failure is close code 1011; before it,
     /// HTTP status 502 or 504
-    #[arg(long, value_enum, value_name = "WHEN", default_value = "after-accept", help_heading = TARGET)]
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "after-accept", help_heading = TARGET, hide_short_help = true)]
     pub(super) dial: TypedDial,
     /// What the target's bytes are sent as; text must be UTF-8
-    #[arg(long, value_enum, value_name = "TYPE", default_value = "binary", help_heading = TARGET)]
+    #[arg(long, value_enum, value_name = "TYPE", default_value = "binary", help_heading = TARGET, hide_short_help = true)]
     pub(super) send: Send,
     /// Refuse text messages of clients (close code 1003)
-    #[arg(long, help_heading = TARGET)]
+    #[arg(long, help_heading = TARGET, hide_short_help = true)]
     pub(super) refuse_text: bool,
     /// Copy all bytes through the program, also where the system could move them by itself
-    #[arg(long, help_heading = TARGET)]
+    #[arg(long, help_heading = TARGET, hide_short_help = true)]
     pub(super) no_splice: bool,
     /// When PROGRAM ends: exit too, ignore it, or start it again
-    #[arg(long, value_enum, value_name = "MODE", default_value = "exit", help_heading = TARGET)]
+    #[arg(long, value_enum, value_name = "MODE", default_value = "exit", help_heading = TARGET, hide_short_help = true)]
     pub(super) wrap_mode: WrapMode,
 
     /// Who knows the targets of tokens: TokenFile, ReadOnlyTokenFile, TokenFileName, JWTTokenApi,
@@ -84,10 +84,10 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "ARG", help_heading = TOKENS)]
     pub(super) token_source: Option<String>,
     /// The token is the host name that the client asks for, instead of ?token=
-    #[arg(long, help_heading = TOKENS)]
+    #[arg(long, help_heading = TOKENS, hide_short_help = true)]
     pub(super) host_token: bool,
     /// The same as --token-plugin TokenFile --token-source FILE
-    #[arg(long, value_name = "FILE", help_heading = TOKENS)]
+    #[arg(long, value_name = "FILE", help_heading = TOKENS, hide_short_help = true)]
     pub(super) target_config: Option<String>,
 
     #[arg(help = "Let pages of this origin connect, such as https://example.com; * for all. Repeatable", long, value_name = "ORIGIN", value_parser = config::allow_origin, help_heading = ACCESS)]
@@ -96,7 +96,7 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "HOST", value_parser = config::allow_host, help_heading = ACCESS)]
     pub(super) allow_host: Vec<AllowHost>,
     /// Refuse clients without an Origin, which no browser is
-    #[arg(long, help_heading = ACCESS)]
+    #[arg(long, help_heading = ACCESS, hide_short_help = true)]
     pub(super) require_origin: bool,
     /// Who lets clients in: BasicHTTPAuth, ExpectOrigin, ClientCertCNAuth or HttpAuth
     #[arg(long, value_name = "CLASS", help_heading = ACCESS)]
@@ -105,7 +105,7 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "ARG", help_heading = ACCESS)]
     pub(super) auth_source: Option<String>,
     /// Files too are only for clients that --auth-plugin lets in
-    #[arg(long, help_heading = ACCESS)]
+    #[arg(long, help_heading = ACCESS, hide_short_help = true)]
     pub(super) web_auth: bool,
 
     /// Certificate chain, PEM: wss:// and https:// work on the same port [default: self.pem for
@@ -116,61 +116,61 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "FILE", help_heading = TLS)]
     pub(super) key: Option<PathBuf>,
     /// Password of the private key
-    #[arg(long, value_name = "PASSWORD", help_heading = TLS)]
+    #[arg(long, value_name = "PASSWORD", help_heading = TLS, hide_short_help = true)]
     pub(super) key_password: Option<Password>,
     /// Refuse connections without TLS
     #[arg(long, help_heading = TLS)]
     pub(super) ssl_only: bool,
     /// Clients need a certificate
-    #[arg(long, help_heading = TLS)]
+    #[arg(long, help_heading = TLS, hide_short_help = true)]
     pub(super) verify_client: bool,
     /// CAs of the clients' certificates, PEM [default: those of the system]
-    #[arg(long, value_name = "FILE", help_heading = TLS)]
+    #[arg(long, value_name = "FILE", help_heading = TLS, hide_short_help = true)]
     pub(super) cafile: Option<PathBuf>,
     /// The lowest version: default, tlsv1_2 or tlsv1_3
-    #[arg(long, value_name = "VERSION", default_value = "default", help_heading = TLS)]
+    #[arg(long, value_name = "VERSION", default_value = "default", help_heading = TLS, hide_short_help = true)]
     pub(super) ssl_version: MinVersion,
     /// Ciphers for TLS 1.2, and for 1.3 if some are named, in OpenSSL's names
-    #[arg(long, value_name = "LIST", help_heading = TLS)]
+    #[arg(long, value_name = "LIST", help_heading = TLS, hide_short_help = true)]
     pub(super) ssl_ciphers: Option<Ciphers>,
 
     /// Serve the files of this directory on the same port
     #[arg(long, value_name = "DIR", help_heading = WEB)]
     pub(super) web: Option<PathBuf>,
     /// Let people see what is in a directory without index.html
-    #[arg(long, help_heading = WEB)]
+    #[arg(long, help_heading = WEB, hide_short_help = true)]
     pub(super) web_listing: bool,
     /// No directory is ever listed: the default here
-    #[arg(long, help_heading = WEB)]
+    #[arg(long, help_heading = WEB, hide_short_help = true)]
     pub(super) file_only: bool,
 
     /// Exit after one WebSocket session
     #[arg(long, help_heading = PROCESS)]
     pub(super) run_once: bool,
     /// Exit after so many seconds
-    #[arg(long, value_name = "S", value_parser = seconds, help_heading = PROCESS)]
+    #[arg(long, value_name = "S", value_parser = seconds, help_heading = PROCESS, hide_short_help = true)]
     pub(super) timeout: Option<Duration>,
     /// Exit after so many seconds without a session
-    #[arg(long, value_name = "S", value_parser = seconds, help_heading = PROCESS)]
+    #[arg(long, value_name = "S", value_parser = seconds, help_heading = PROCESS, hide_short_help = true)]
     pub(super) idle_timeout: Option<Duration>,
     /// Go on in the background once it listens
     #[arg(short = 'D', long, help_heading = PROCESS)]
     pub(super) daemon: bool,
     /// Write the process's number to this file
-    #[arg(long, value_name = "FILE", help_heading = PROCESS)]
+    #[arg(long, value_name = "FILE", help_heading = PROCESS, hide_short_help = true)]
     pub(super) pid_file: Option<PathBuf>,
     /// Without effect here: IPv6 and IPv4 are both tried
-    #[arg(short = '6', long, help_heading = PROCESS)]
+    #[arg(short = '6', long, help_heading = PROCESS, hide_short_help = true)]
     pub(super) prefer_ipv6: bool,
     /// Without effect here
-    #[arg(long, help_heading = PROCESS)]
+    #[arg(long, help_heading = PROCESS, hide_short_help = true)]
     pub(super) libserver: bool,
 
     /// Log requests for files too
     #[arg(short, long, help_heading = LOG)]
     pub(super) verbose: bool,
     /// Print a character for each piece of data: } > to the target, { < to the client
-    #[arg(long, help_heading = LOG)]
+    #[arg(long, help_heading = LOG, hide_short_help = true)]
     pub(super) traffic: bool,
     /// Record what each session relays into FILE.1, FILE.2, ...
     #[arg(long, value_name = "FILE", help_heading = LOG)]
@@ -179,10 +179,10 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "FILE", help_heading = LOG)]
     pub(super) log_file: Option<PathBuf>,
     /// Send log lines to a syslog server too: a local socket such as /dev/log, or HOST:PORT (UDP)
-    #[arg(long, value_name = "SERVER", help_heading = LOG)]
+    #[arg(long, value_name = "SERVER", help_heading = LOG, hide_short_help = true)]
     pub(super) syslog: Option<String>,
     /// Send them in the old form of RFC 3164
-    #[arg(long, help_heading = LOG)]
+    #[arg(long, help_heading = LOG, hide_short_help = true)]
     pub(super) legacy_syslog: bool,
 
     /// Seconds of a client's silence before it is pinged; 0: never
@@ -191,34 +191,34 @@ pub(super) struct TypedGate {
     pub(super) heartbeat: Duration,
     /// Seconds for the target's name and connection
     #[arg(long, value_name = "S", value_parser = seconds, default_value = default::CONNECT_TIMEOUT,
-          help_heading = LIMITS)]
+          help_heading = LIMITS, hide_short_help = true)]
     pub(super) connect_timeout: Duration,
     /// Seconds for a request head, and for a TLS handshake
     #[arg(long, value_name = "S", value_parser = seconds, default_value = default::HEADER_TIMEOUT,
-          help_heading = LIMITS)]
+          help_heading = LIMITS, hide_short_help = true)]
     pub(super) header_timeout: Duration,
     /// Seconds for the answer to a Close
     #[arg(long, value_name = "S", value_parser = seconds, default_value = default::CLOSE_TIMEOUT,
-          help_heading = LIMITS)]
+          help_heading = LIMITS, hide_short_help = true)]
     pub(super) close_timeout: Duration,
     /// Seconds that the target may still send after its client closed
     #[arg(long, value_name = "S", value_parser = seconds, default_value = default::LINGER,
-          help_heading = LIMITS)]
+          help_heading = LIMITS, hide_short_help = true)]
     pub(super) linger: Duration,
     /// Seconds that a side may take no byte at all; 0: for ever
     #[arg(long, value_name = "S", value_parser = seconds, default_value = default::WRITE_TIMEOUT,
-          help_heading = LIMITS)]
+          help_heading = LIMITS, hide_short_help = true)]
     pub(super) write_timeout: Duration,
     /// Seconds for open sessions when stopping
     #[arg(long, value_name = "S", value_parser = seconds, default_value = default::DRAIN_TIMEOUT,
-          help_heading = LIMITS)]
+          help_heading = LIMITS, hide_short_help = true)]
     pub(super) drain_timeout: Duration,
     /// The most connections at once [default: what the limit of open files allows]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = LIMITS)]
     pub(super) max_connections: Option<usize>,
     /// The most connections at once that are not sessions yet
     #[arg(long, value_name = "N", value_parser = at_least_one,
-          default_value = default::MAX_HANDSHAKES, help_heading = LIMITS)]
+          default_value = default::MAX_HANDSHAKES, help_heading = LIMITS, hide_short_help = true)]
     pub(super) max_handshakes: usize,
 }
 

@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use wsferry::config::Config;
 
+use super::replay::Replay;
 use super::syslog::Syslog;
 use gate::TypedGate;
 use valid::Called;
@@ -21,6 +22,8 @@ pub(crate) enum Command {
     Gate(Box<Gate>),
     /// Show the whole story in one process.
     Demo(Demo),
+    /// Play a recording back.
+    Replay(Replay),
 }
 
 /// A gateway to be run.
@@ -36,6 +39,8 @@ pub(crate) struct Log {
     pub(super) verbose: bool,
     pub(super) file: Option<PathBuf>,
     pub(super) syslog: Option<Syslog>,
+    /// Whether they are those of a process in the background.
+    pub(super) is_daemon: bool,
     /// What is to be said about the options at the start.
     pub(super) notes: Vec<String>,
 }
@@ -59,10 +64,12 @@ pub(crate) struct Process {
         wsferry 127.0.0.1:6080 vnc-host:5900          only for this machine\n  \
         wsferry 6080 --token-plugin TokenFile --token-source vnc.tokens\n  \
         wsferry demo                                  see it work\n\n\
-        Called as websockify, or as wsferry websockify, it takes websockify's place.",
+        Called as websockify, or as wsferry websockify, it takes websockify's place.\n\
+        -h shows what is used most, --help everything.",
     override_usage = "wsferry [OPTIONS] [HOST:]PORT TARGET:PORT\n       \
                       wsferry [OPTIONS] [HOST:]PORT -- PROGRAM [ARGUMENTS]\n       \
-                      wsferry demo [OPTIONS]",
+                      wsferry demo [OPTIONS]\n       \
+                      wsferry replay [OPTIONS] FILE [[HOST:]PORT]",
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,
@@ -87,6 +94,7 @@ struct Typed {
                       websockify [options] --unix-target=FILE [source_addr:]source_port\n       \
                       websockify [options] [source_addr:]source_port -- PROGRAM [ARGUMENTS]",
     infer_long_args = true,
+    args_override_self = true, // of a repeated option the last one counts
     styles = Styles::plain(),
     max_term_width = 100
 )]
@@ -99,6 +107,8 @@ struct TypedWebsockify {
 enum Other {
     /// Start a TCP echo server, a gateway and a page, and say where to look
     Demo(Demo),
+    /// Play a recorded session back to a browser, or show it as text
+    Replay(Replay),
 }
 
 /// `wsferry demo`.
@@ -121,14 +131,17 @@ pub(crate) fn parse() -> Command {
     let called = called(&mut words);
     match called {
         Called::Wsferry => {
-            let typed: Typed = read(words);
+            let typed: Typed = read(Typed::command(), words);
             match typed.subcommand {
                 Some(Other::Demo(demo)) => Command::Demo(demo),
+                Some(Other::Replay(replay)) => Command::Replay(replay),
                 None => gate::<Typed>(typed.gate, called),
             }
         }
         Called::Websockify => {
-            let typed: TypedWebsockify = read(words);
+            // There is one help, as in websockify.
+            let command = TypedWebsockify::command().mut_args(|arg| arg.hide_short_help(false));
+            let typed: TypedWebsockify = read(command, words);
             gate::<TypedWebsockify>(typed.gate, called)
         }
     }
@@ -154,8 +167,8 @@ fn called(words: &mut Vec<OsString>) -> Called {
     Called::Wsferry
 }
 
-fn read<T: CommandFactory + FromArgMatches>(words: Vec<OsString>) -> T {
-    let read = T::command().try_get_matches_from(words);
+fn read<T: CommandFactory + FromArgMatches>(command: clap::Command, words: Vec<OsString>) -> T {
+    let read = command.try_get_matches_from(words);
     let typed = read.and_then(|mut words| T::from_arg_matches_mut(&mut words));
     typed.unwrap_or_else(|error| plain_words::<T>(error).exit())
 }

@@ -9,6 +9,7 @@ use wsferry::address::Address;
 use wsferry::config::{self, Config, Listen, ListenAddress, RouteSettings, keep_alive, plugin};
 use wsferry::front::{Dial, Files, TokenPlace};
 use wsferry::net::tls::{Ciphers, ClientAuthority, ConnectorSettings, ServerSettings};
+use wsferry::record::Traffic;
 use wsferry::server::wrapped::{self, WrapMode};
 use wsferry_proto::Kind;
 
@@ -41,7 +42,7 @@ impl TypedGate {
         config.tls = tls;
         config.target_tls = self.target_tls()?;
         config.auth_plugin = match self.auth_plugin.take() {
-            Some(class) => Some(plugin::auth(&class, self.auth_source.take())?),
+            Some(class) => Some(plugin::auth(&class, self.auth_source.as_deref())?),
             None => None,
         };
         config.web_auth = self.web_auth;
@@ -51,7 +52,7 @@ impl TypedGate {
         config.timeout = limit(self.timeout);
         config.idle_timeout = limit(self.idle_timeout);
         config.record = self.record.take().map(absolute);
-        config.traffic = self.traffic;
+        config.traffic = self.traffic()?;
         config.auth.allow_origin = std::mem::take(&mut self.allow_origin);
         config.auth.allow_host = std::mem::take(&mut self.allow_host);
         config.auth.require_origin = self.require_origin;
@@ -60,6 +61,7 @@ impl TypedGate {
             verbose: self.verbose,
             file: self.log_file.take().map(absolute),
             syslog: self.syslog(called)?,
+            is_daemon: self.daemon,
             notes,
         };
         let process = Process { daemon: self.daemon, pid_file: self.pid_file.take().map(absolute) };
@@ -188,7 +190,7 @@ impl TypedGate {
         };
         let mut routes = Vec::new();
         if let Some(class) = class {
-            let source = plugin::token(&class, source)?;
+            let source = plugin::token(&class, source.as_deref())?;
             routes.push(("--token-plugin", RouteSettings::Token { source, place }));
         }
         if let Some(path) = self.unix_target.take() {
@@ -295,6 +297,11 @@ impl TypedGate {
             versions: self.ssl_version,
             ciphers: self.ssl_ciphers.take().unwrap_or_default(),
         }))
+    }
+
+    fn traffic(&self) -> Result<Option<Traffic>, Misuse> {
+        let marks = self.traffic.then(|| Traffic::new(std::io::stdout())).transpose();
+        marks.map_err(|error| format!("--traffic cannot print: {error}"))
     }
 
     fn target_tls(&mut self) -> Result<Option<ConnectorSettings>, Misuse> {

@@ -58,6 +58,26 @@ impl Connector {
         Ok(Self { config: Arc::new(config) })
     }
 
+    /// The one for web services: it trusts the CAs of the system, and nobody where there are none.
+    ///
+    /// # Errors
+    /// The cryptography and the protocol do not fit together.
+    pub fn for_services() -> Result<Self, TlsError> {
+        let system = ConnectorSettings { ca: None, verify: true };
+        match Self::open(&system) {
+            Err(TlsError::NoSystemAuthorities { .. }) => {
+                let provider = Arc::new(aws_lc_rs::default_provider());
+                let config = ClientConfig::builder_with_provider(provider)
+                    .with_safe_default_protocol_versions()
+                    .map_err(|error| TlsError::Setup { reason: error.to_string() })?
+                    .with_root_certificates(RootCertStore::empty())
+                    .with_no_client_auth();
+                Ok(Self { config: Arc::new(config) })
+            }
+            result => result,
+        }
+    }
+
     /// The configuration.
     pub fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.config)

@@ -8,13 +8,14 @@
 //! it, [`Wrapped::supervise`] beside it, [`Wrapped::end`] when it has drained.
 
 mod ends;
+mod shim;
 mod spawner;
 
 use std::env;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::num::NonZeroU16;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -28,9 +29,7 @@ use crate::observe;
 use ends::Ends;
 use spawner::Spawner;
 
-/// The shim's file.
-const SHIM: &str = "libwsferry_rebind.so";
-/// How often a group is looked at while it is waited for: nothing tells when it is empty.
+/// How often a group is looked at while it is waited for: nothing tells when it has ended.
 const LOOK: Duration = Duration::from_millis(20);
 /// The same while nobody waits. Its number may be given to others once it is empty, so it is not
 /// kept for long.
@@ -107,8 +106,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Finds the shim: `WSFERRY_REBIND`, beside the executable, or in `../lib/wsferry` from there.
-    /// Chooses a free port of the loopback.
+    /// Finds the shim: where `WSFERRY_REBIND` says, or else beside the executable, or else in
+    /// `../lib/wsferry` from there. Chooses a free port of the loopback.
     ///
     /// # Errors
     /// One sentence that says what is wrong and what to do.
@@ -116,7 +115,7 @@ impl Prepared {
         if !cfg!(target_os = "linux") {
             return Err(StartError::WrapUnsupported);
         }
-        let shim = find_shim(shim_places())?;
+        let shim = shim::find(shim::places())?;
         let port = free_port().map_err(|source| StartError::WrapPort { source })?;
         Ok(Self { settings, shim, port })
     }
@@ -183,7 +182,7 @@ impl Wrapped {
             };
             self.child = None;
             let ended = match waited {
-                Ok(status) => self.ended(status).await,
+                Ok(status) => self.ended(status, stop).await,
                 Err(error) => {
                     observe::program_lost(&error);
                     Some(Ended::GaveUp)
@@ -195,7 +194,7 @@ impl Wrapped {
             }
         }
         tokio::select! {
-            () = self.forget(LOOK_AT_EASE) => stop.cancelled().await,
+            () = self.forget() => stop.cancelled().await,
             () = stop.cancelled() => {}
         }
         Ended::Stopped
@@ -206,8 +205,8 @@ impl Wrapped {
         self.clear().await;
     }
 
-    /// What follows an end: `None`: the gateway goes on.
-    async fn ended(&mut self, status: ExitStatus) -> Option<Ended> {
+    /// What follows an end; `None`: the gateway goes on, or is being stopped already.
+    async fn ended(&mut self, status: ExitStatus, stop: &CancellationToken) -> Option<Ended> {
         match self.plan.settings.mode {
             WrapMode::Exit => {
                 observe::program_ended(&status, "stopping");
@@ -224,6 +223,9 @@ impl Wrapped {
             WrapMode::Respawn => {
                 observe::program_ended(&status, "starting it again");
                 self.clear().await; // what it left behind may hold the port
+                if stop.is_cancelled() {
+                    return None;
+                }
                 let Err(error) = self.spawn().await else { return None };
                 observe::program_lost(&error);
                 Some(Ended::GaveUp)
@@ -247,24 +249,32 @@ impl Wrapped {
         let Some(group) = &self.group else { return };
         group.terminate();
         let grace = self.plan.settings.grace;
-        if timeout(grace, self.forget(LOOK)).await.is_ok() {
+        if timeout(grace, self.gone()).await.is_ok() {
             return;
         }
         observe::program_killed(grace);
         if let Some(group) = &self.group {
             group.kill();
         }
-        let _ = timeout(KILLED_WITHIN, self.forget(LOOK)).await;
+        let _ = timeout(KILLED_WITHIN, self.gone()).await;
     }
 
-    /// Waits until the program and its group are gone.
-    async fn forget(&mut self, look: Duration) {
+    /// Waits until the program and its group have ended.
+    async fn gone(&mut self) {
         if let Some(child) = &mut self.child {
             let _ = child.wait().await; // an error: it is gone already
             self.child = None;
         }
+        while self.group.as_ref().is_some_and(|group| !group.has_ended()) {
+            sleep(LOOK).await;
+        }
+        self.group = None;
+    }
+
+    /// Waits until what the program left behind is gone, and its group may be another's.
+    async fn forget(&mut self) {
         while self.group.as_ref().is_some_and(|group| !group.is_empty()) {
-            sleep(look).await;
+            sleep(LOOK_AT_EASE).await;
         }
         self.group = None;
     }
@@ -278,50 +288,16 @@ impl Drop for Wrapped {
     }
 }
 
-/// Where the shim may be, the best place first.
-fn shim_places() -> Vec<PathBuf> {
-    if let Some(told) = env::var_os("WSFERRY_REBIND").filter(|told| !told.is_empty()) {
-        return vec![std::path::absolute(&told).unwrap_or_else(|_| told.into())];
-    }
-    let executable = env::current_exe().unwrap_or_default();
-    let folder = executable.parent().unwrap_or(Path::new("/"));
-    let prefix = folder.parent().unwrap_or(folder);
-    vec![folder.join(SHIM), prefix.join("lib/wsferry").join(SHIM)]
-}
-
-fn find_shim(places: Vec<PathBuf>) -> Result<PathBuf, StartError> {
-    let Some(path) = places.iter().find(|path| path.is_file()).cloned() else {
-        return Err(StartError::ShimMissing { looked_at: places });
-    };
-    let is_torn = path.as_os_str().as_encoded_bytes().iter().any(|byte| b" \t\n:".contains(byte));
-    if is_torn { Err(StartError::ShimPath { path }) } else { Ok(path) }
-}
-
 /// Nobody is told this number in the moment before the program binds it: the system gives such ports
 /// in turn.
 fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_shim_that_is_missing_or_cannot_be_named_is_told_with_what_to_do() {
-        let error = find_shim(vec!["/no/such/a.so".into(), "/no/b.so".into()]).unwrap_err();
-        let error = error.to_string();
-        assert!(error.contains("/no/such/a.so or /no/b.so"), "{error}");
-        assert!(error.contains("set WSFERRY_REBIND"), "{error}");
-
-        let folder = tempfile::Builder::new().prefix("with blank ").tempdir().unwrap();
-        let path = folder.path().join(SHIM);
-        std::fs::write(&path, "").unwrap();
-        let error = find_shim(vec!["/no/such/a.so".into(), path]).unwrap_err().to_string();
-        assert!(error.contains("blank or a colon"), "{error}");
-    }
-
-    #[cfg(unix)]
     #[test]
     fn the_exit_code_tells_how_it_ended() {
         let status = |raw| std::os::unix::process::ExitStatusExt::from_raw(raw);

@@ -1,0 +1,194 @@
+//! Own logic behind a URL (`--auth-plugin HttpAuth --auth-source URL`): every handshake is shown to
+//! a web service, which says yes or no, and if it likes who the client is and where it goes.
+//!
+//! The service gets a GET with the fields of the handshake, as with nginx' `auth_request` and
+//! Traefik's `ForwardAuth`, and with what the connection says:
+//!
+//! | field | what it says |
+//! |---|---|
+//! | `X-Original-URI`, `X-Forwarded-Uri` | the request target: path and query, the token too |
+//! | `X-Forwarded-Host` | the Host of the handshake |
+//! | `X-Forwarded-For` | the client's address |
+//! | `X-Forwarded-Method` | `GET` |
+//! | `X-Client-Common-Name` | one for each common name of the client's certificate |
+//!
+//! It answers 2xx for yes, with `X-Identity` and `X-Target` if it likes; 401 or 403 for no. All else,
+//! and no answer within two seconds, is 503 for the client: what cannot be asked lets nobody in.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use thiserror::Error;
+
+use super::{Auth, Checked, Denial, Pass};
+use crate::address::Address;
+use crate::net::{HttpClient, Reply, http_server};
+use crate::observe;
+use crate::request::Request;
+
+/// A check that takes longer has failed.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+const ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
+const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+const COMMON_NAME: HeaderName = HeaderName::from_static("x-client-common-name");
+const IDENTITY: HeaderName = HeaderName::from_static("x-identity");
+const TARGET: HeaderName = HeaderName::from_static("x-target");
+
+/// What is of the connection and not of the client's request (RFC 9110 §7.6.1), and what would make
+/// the question another one.
+const NOT_SHOWN: &[HeaderName] = &[
+    header::HOST,
+    header::CONNECTION,
+    header::UPGRADE,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::CONTENT_LENGTH,
+    header::EXPECT,
+    header::ACCEPT_ENCODING,
+    header::RANGE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+    header::SEC_WEBSOCKET_KEY,
+    header::SEC_WEBSOCKET_VERSION,
+    header::SEC_WEBSOCKET_EXTENSIONS,
+];
+
+/// Where the service is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServiceUrl(String);
+
+/// Text that is not the URL of a service. It is not repeated: there may be a password in it.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the auth source is not a URL such as http://127.0.0.1:8000/auth")]
+pub struct ServiceUrlError;
+
+impl FromStr for ServiceUrl {
+    type Err = ServiceUrlError;
+
+    fn from_str(text: &str) -> Result<Self, ServiceUrlError> {
+        if http_server(text).is_some() { Ok(Self(text.to_owned())) } else { Err(ServiceUrlError) }
+    }
+}
+
+impl fmt::Debug for ServiceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServiceUrl(…)")
+    }
+}
+
+/// Own logic behind a URL.
+#[derive(Debug)]
+pub struct HttpAuth {
+    client: HttpClient,
+    url: ServiceUrl,
+}
+
+impl HttpAuth {
+    /// A service that is asked through `client`, which must not follow redirects: the page where a
+    /// login starts is no yes.
+    pub const fn new(client: HttpClient, url: ServiceUrl) -> Self {
+        Self { client, url }
+    }
+
+    async fn ask(&self, request: &Request<'_>) -> Result<Pass, Denial> {
+        let reply = self.client.get(&self.url.0, question(request), DEADLINE).await;
+        let reply = reply.map_err(|error| no_answer(request, &error.to_string()))?;
+        match reply.status {
+            status if status.is_success() => pass(request, &reply),
+            StatusCode::UNAUTHORIZED => Err(Denial {
+                status: StatusCode::UNAUTHORIZED,
+                reason: "the client is not known".into(),
+                remedy: String::new(),
+                challenge: reply.headers.get(header::WWW_AUTHENTICATE).cloned(),
+            }),
+            StatusCode::FORBIDDEN => Err(Denial {
+                status: StatusCode::FORBIDDEN,
+                reason: "the client may not connect here".into(),
+                remedy: String::new(),
+                challenge: None,
+            }),
+            status => Err(no_answer(request, &format!("the service answers {status}"))),
+        }
+    }
+}
+
+impl Auth for HttpAuth {
+    fn check<'a>(&'a self, request: &'a Request<'a>) -> Checked<'a> {
+        Box::pin(self.ask(request))
+    }
+}
+
+/// The fields of the question.
+fn question(request: &Request<'_>) -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    for (name, value) in &request.head.headers {
+        // A client must not say what only the gateway knows.
+        let is_ours = name.as_str().starts_with("x-forwarded-")
+            || [&ORIGINAL_URI, &COMMON_NAME, &IDENTITY, &TARGET].contains(&name);
+        if !is_ours && !NOT_SHOWN.contains(name) && !is_named_by_connection(request, name) {
+            fields.append(name, value.clone());
+        }
+    }
+    let target = request.head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let mut add = |name: HeaderName, value: &str| {
+        // What cannot stand in a field (a line break in a common name) is not said.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            fields.append(name, value);
+        }
+    };
+    add(ORIGINAL_URI, target);
+    add(FORWARDED_URI, target);
+    add(FORWARDED_HOST, &request.host.to_string());
+    if let Some(ip) = request.client.address.ip() {
+        add(FORWARDED_FOR, &ip.to_string());
+    }
+    add(FORWARDED_METHOD, "GET");
+    for name in request.client.common_names {
+        add(COMMON_NAME, name);
+    }
+    fields
+}
+
+/// RFC 9110 §7.6.1: fields that Connection names are for the next hop only.
+fn is_named_by_connection(request: &Request<'_>, name: &HeaderName) -> bool {
+    let values = request.head.headers.get_all(header::CONNECTION);
+    values.iter().filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split(',').any(|option| option.trim().eq_ignore_ascii_case(name.as_str()))
+    })
+}
+
+fn pass(request: &Request<'_>, reply: &Reply) -> Result<Pass, Denial> {
+    let text = |name: &HeaderName| {
+        let value = reply.headers.get(name)?;
+        Some(String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
+    };
+    let target = match text(&TARGET) {
+        Some(target) => {
+            let target = target.parse::<Address>();
+            Some(target.map_err(|error| no_answer(request, &format!("X-Target: {error}")))?)
+        }
+        None => None,
+    };
+    Ok(Pass { identity: text(&IDENTITY).filter(|text| !text.is_empty()), target })
+}
+
+/// What cannot be asked lets nobody in. `why` is for the log.
+fn no_answer(request: &Request<'_>, why: &str) -> Denial {
+    observe::auth_source_failed(request.client.address, why);
+    Denial {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        reason: "the client cannot be checked now".into(),
+        remedy: String::new(),
+        challenge: None,
+    }
+}

@@ -1,0 +1,83 @@
+//! `wsferry replay`: a recorded session again, for a browser or as text.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use wsferry::address::{Address, Recording, Speed};
+use wsferry::config::{self, Config, ListenAddress};
+use wsferry::front::Files;
+use wsferry::record::{self, Summary};
+
+use super::args::{Log, Process};
+use super::{banner, log, serve};
+
+/// What was typed.
+#[derive(Args, Debug)]
+pub(crate) struct Replay {
+    /// The recording, such as session.1
+    file: PathBuf,
+    /// Where to listen; the default is for this machine only
+    #[arg(value_name = "[HOST:]PORT", default_value = "localhost:27016")]
+    listen: ListenAddress,
+    /// Serve the files of this directory on the same port
+    #[arg(long, value_name = "DIR")]
+    web: Option<PathBuf>,
+    /// Play that many times as fast as it was; 0: as fast as possible
+    #[arg(long, value_name = "TIMES", value_parser = speed, default_value = "1")]
+    speed: Speed,
+    /// Print times, directions, lengths and bytes to standard output instead
+    #[arg(long, conflicts_with_all = ["listen", "web", "speed"])]
+    dump: bool,
+    /// Log requests for files too
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    text.parse().ok().and_then(Speed::new).ok_or_else(|| {
+        format!("{text:?} is not a speed: give a number from 0.001 up, such as 2, or 0")
+    })
+}
+
+/// Serves the recording until a signal comes, or prints it.
+pub(super) async fn run(replay: Replay) -> Result<ExitCode> {
+    let path = &replay.file;
+    if replay.dump {
+        dump(path).with_context(|| format!("cannot show {path:?}"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let summary = summary(path).with_context(|| format!("cannot play {path:?} back"))?;
+    log::init(&Log { verbose: replay.verbose, ..Log::default() })?;
+    let target = Address::Recording(Recording { path: replay.file, speed: replay.speed });
+    let mut config = config::plain(replay.listen, target);
+    config.web = replay.web.map(Files::Directory);
+    let say = |config: &Config, gateway: &_| {
+        let Summary { to_client, duration, was_cut, .. } = summary;
+        let seconds = duration.as_secs_f64();
+        let note = if was_cut { "; its end is missing" } else { "" };
+        let mut text = banner::for_gateway(config, gateway);
+        text += &format!("  recording  {to_client} frames in {seconds:.3} s{note}\n");
+        text
+    };
+    serve(config, Process::default(), say).await
+}
+
+/// Reads all of it, so that what is wrong with it is said before the first client comes.
+fn summary(path: &Path) -> Result<Summary> {
+    Ok(record::summary(BufReader::new(File::open(path)?))?)
+}
+
+fn dump(path: &Path) -> Result<()> {
+    let recording = BufReader::new(File::open(path)?);
+    let mut out = BufWriter::new(io::stdout().lock());
+    match record::dump(recording, &mut out) {
+        Ok(shown) => Ok(shown?),
+        // Whoever reads has seen enough, as `head` has.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(error).context("standard output"),
+    }
+}

@@ -1,0 +1,56 @@
+//! What happens before a session: refusals, files, TLS.
+
+use std::fmt::Display;
+use std::time::SystemTime;
+
+use http::StatusCode;
+use tracing::{debug, info, warn};
+
+use crate::client::ClientAddress;
+
+/// A request was refused before a session began. `remedy` names the flag that would allow it.
+pub fn refused(client: ClientAddress, status: StatusCode, reason: &str, remedy: &str) {
+    let status = status.as_u16();
+    if remedy.is_empty() {
+        info!(%client, status, reason, "refused");
+    } else {
+        warn!(%client, status, reason, "refused; to allow it: {}", remedy.escape_debug());
+    }
+}
+
+/// A directory was asked for that has no index.html: said once.
+pub fn not_listed() {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    SAID.call_once(|| info!("directories are not listed; to list them: --web-listing"));
+}
+
+/// A client's TLS handshake was no good.
+pub fn tls_failed(client: ClientAddress, why: &dyn Display) {
+    info!(%client, why = %why.to_string().escape_debug(), "no TLS connection");
+}
+
+/// The dates of the certificate that new connections get: said when they do not hold.
+pub fn certificate_in_use(from: SystemTime, until: SystemTime) {
+    let now = SystemTime::now();
+    if until < now {
+        let days = now.duration_since(until).unwrap_or_default().as_secs() / 86_400;
+        warn!(days, "the certificate has expired: clients will refuse it; renew it");
+    } else if now < from {
+        warn!("the certificate is not valid yet: clients will refuse it; check the clock");
+    }
+}
+
+/// The certificate's files have changed, and are good.
+pub fn certificate_replaced() {
+    info!("new connections get the new certificate");
+}
+
+/// The certificate's files have changed, and are not good.
+pub fn certificate_kept(error: &dyn Display) {
+    warn!(%error, "new connections still get the old certificate");
+}
+
+/// A request for a file was answered.
+pub fn served(client: ClientAddress, status: StatusCode, path: &str) {
+    debug!(%client, status = status.as_u16(), path = %path.escape_debug(), "served");
+}

@@ -1,0 +1,38 @@
+//! Tokens and authentication. What is secret is never told.
+
+use std::path::Path;
+
+use tracing::{info, warn};
+
+use super::escaped;
+use crate::client::ClientAddress;
+
+/// A token leads nowhere. The token itself is a secret.
+pub fn token_refused(client: ClientAddress, why: &str) {
+    info!(%client, why = %why.escape_debug(), "no target");
+}
+
+/// A token source could not be asked.
+pub fn token_source_failed(client: ClientAddress, why: &str) {
+    warn!(%client, why = %why.escape_debug(), "the token source cannot be asked");
+}
+
+/// A line of a token file is of no use; the others are. What stands in it may be a secret.
+pub fn token_line_ignored(file: &Path, line: usize, why: &str) {
+    warn!(file = %escaped(file), line, "a line of the token file is ignored: {why}");
+}
+
+/// More such lines than are told one by one.
+pub fn token_lines_ignored(file: &Path, more: usize) {
+    warn!(file = %escaped(file), more, "more lines of the token file are ignored");
+}
+
+/// A file of a token directory cannot be read; the others are.
+pub fn token_file_ignored(file: &Path, why: &str) {
+    warn!(file = %escaped(file), why = %why.escape_debug(), "the token file is ignored");
+}
+
+/// What decides who may connect could not be asked.
+pub fn auth_source_failed(client: ClientAddress, why: &str) {
+    warn!(%client, why = %why.escape_debug(), "the auth source cannot be asked");
+}

@@ -1,0 +1,25 @@
+//! The gateway itself.
+
+use std::fmt::Display;
+
+use tracing::{info, warn};
+
+/// Accepting failed for a moment.
+pub fn accept_failed(error: &dyn Display) {
+    warn!(%error, "cannot accept a connection; trying again in a moment");
+}
+
+/// The time of `limit` is over: the gateway stops.
+pub fn timed_out(limit: &'static str) {
+    info!(limit, "the time is over");
+}
+
+/// The gateway stops.
+pub fn draining(sessions: usize) {
+    info!(sessions, "stopping: clients get Close 1001");
+}
+
+/// The drain took too long.
+pub fn drain_timed_out(left: usize) {
+    warn!(left, "drain_timeout is over: what is left is cut off");
+}

@@ -1,0 +1,105 @@
+//! What is kept of sessions: recordings in websockify's format, and the marks of `--traffic`.
+//!
+//! Both are taps. A tap only puts what it saw into a bounded queue; one thread for each kind takes it
+//! out and writes it. A disk that is slow or full ends a recording, never a session.
+
+mod dump;
+mod file;
+mod format;
+mod queue;
+mod read;
+mod traffic;
+mod writer;
+
+pub use dump::dump;
+pub use format::encode;
+pub use read::{Frame, ReadError, Reader, Summary, summary};
+pub use traffic::Traffic;
+
+use std::fmt::Display;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::error::StartError;
+use crate::outcome::Direction;
+use crate::tap::Tap;
+use file::Names;
+use queue::Recording;
+
+/// Records sessions, each into a file of its own.
+#[derive(Debug)]
+pub struct Recorder {
+    to_writer: Sender<Arc<Recording>>,
+    next: AtomicU64,
+    /// Bytes that wait in the queues of all recordings.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Recorder {
+    /// Records into `path.1`, `path.2` and so on, behind the highest number that is there already:
+    /// no recording is ever overwritten.
+    ///
+    /// # Errors
+    /// No file can be created there, or there can be no thread for it.
+    pub fn new(path: &Path) -> Result<Self, StartError> {
+        let failed = |source| StartError::Record { path: path.to_owned(), source };
+        let names = Names::new(path).map_err(failed)?;
+        let (to_writer, jobs) = channel();
+        let thread = std::thread::Builder::new().name("recordings".to_owned());
+        thread.spawn(move || writer::run(&jobs, names)).map_err(failed)?;
+        Ok(Self { to_writer, next: AtomicU64::new(0), waiting: Arc::default() })
+    }
+
+    /// A tap for a new session. The file is complete when `kept` is dropped, some time after the tap.
+    pub fn tap(&self, client: &dyn Display, kept: TaskTrackerToken) -> Box<dyn Tap> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let waiting = Arc::clone(&self.waiting);
+        let recording = Arc::new(Recording::new(id, client.to_string(), waiting, kept));
+        Box::new(queue::Recorded::new(recording, self.to_writer.clone()))
+    }
+}
+
+/// What is put into each session of a gateway.
+#[derive(Debug)]
+pub struct Taps {
+    recorder: Option<Recorder>,
+    traffic: Option<Traffic>,
+    tasks: TaskTracker,
+}
+
+impl Taps {
+    /// `tasks` is waited for when the gateway stops: until then everything is written.
+    pub const fn new(
+        recorder: Option<Recorder>,
+        traffic: Option<Traffic>,
+        tasks: TaskTracker,
+    ) -> Self {
+        Self { recorder, traffic, tasks }
+    }
+
+    /// The tap of a new session; `None`: nobody wants to see it.
+    pub fn for_session(&self, client: &dyn Display) -> Option<Box<dyn Tap>> {
+        let recorded = self.recorder.as_ref().map(|to| to.tap(client, self.tasks.token()));
+        let marked = self.traffic.as_ref().map(|to| to.tap(self.tasks.token()));
+        match (recorded, marked) {
+            (Some(recorded), Some(marked)) => Some(Box::new(Both(recorded, marked))),
+            (recorded, marked) => recorded.or(marked),
+        }
+    }
+}
+
+/// Two taps at once.
+#[derive(Debug)]
+struct Both(Box<dyn Tap>, Box<dyn Tap>);
+
+impl Tap for Both {
+    fn payload(&mut self, direction: Direction, bytes: &[u8]) {
+        self.0.payload(direction, bytes);
+        self.1.payload(direction, bytes);
+    }
+}

@@ -1,0 +1,147 @@
+//! `TokenFile` and `ReadOnlyTokenFile`: tokens in a file, or in the files of a directory, with lines
+//! of `token: host:port`.
+//!
+//! A look-up asks the system whether the file that gave the token has changed, and reads nothing
+//! while it has not. A token that is not known makes it look at every file, at most so often that a
+//! tenth of a processor is spent on it; meanwhile that look-up waits. So whatever was written before
+//! a look-up counts, with one exception: when two files of a directory have the same token, a change
+//! of the one that did not count is seen within [`OTHERS`].
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::{Instant, sleep_until};
+
+use super::scan::{Scanner, Snapshot};
+use super::{LookUp, LookUpError, Token, TokenSource};
+use crate::address::Address;
+
+/// How long the other files of a directory go unseen while all tokens are known.
+const OTHERS: Duration = Duration::from_secs(1);
+
+/// Tokens in files that are read again when they have changed.
+#[derive(Debug)]
+pub struct TokenFile {
+    files: Files,
+}
+
+impl TokenFile {
+    /// The tokens of a file, or of the files of a directory. Nothing is read before the first
+    /// look-up.
+    pub fn new(source: impl Into<PathBuf>) -> Self {
+        Self { files: Files::new(source.into()) }
+    }
+
+    /// How many times a file has been read so far.
+    pub fn reads(&self) -> u64 {
+        self.files.view().reads
+    }
+}
+
+impl TokenSource for TokenFile {
+    fn look_up<'a>(&'a self, token: &'a Token) -> LookUp<'a> {
+        Box::pin(self.files.look_up(token.as_str()))
+    }
+}
+
+/// Tokens in files that are read once, at the first look-up.
+#[derive(Debug)]
+pub struct ReadOnlyTokenFile {
+    files: Files,
+}
+
+impl ReadOnlyTokenFile {
+    /// The tokens of a file, or of the files of a directory. Nothing is read before the first
+    /// look-up; while it cannot be read, each look-up tries again.
+    pub fn new(source: impl Into<PathBuf>) -> Self {
+        Self { files: Files::new(source.into()) }
+    }
+}
+
+impl TokenSource for ReadOnlyTokenFile {
+    fn look_up<'a>(&'a self, token: &'a Token) -> LookUp<'a> {
+        Box::pin(async move {
+            let snapshot = self.files.view().snapshot;
+            if snapshot.is_whole {
+                return snapshot.answer(token.as_str());
+            }
+            self.files.refresh(Instant::now()).await?.answer(token.as_str())
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Files {
+    view: Arc<Mutex<View>>,
+    /// One scan at a time.
+    scanner: Arc<tokio::sync::Mutex<Scanner>>,
+}
+
+/// What look-ups see without waiting.
+#[derive(Clone, Debug, Default)]
+struct View {
+    snapshot: Arc<Snapshot>,
+    /// When the other files of a directory are to be looked at again.
+    due: Option<Instant>,
+    reads: u64,
+}
+
+impl Files {
+    fn new(source: PathBuf) -> Self {
+        let scanner = Arc::new(tokio::sync::Mutex::new(Scanner::new(source)));
+        Self { view: Arc::default(), scanner }
+    }
+
+    fn view(&self) -> View {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn look_up(&self, token: &str) -> Result<Address, LookUpError> {
+        let asked = Instant::now();
+        let View { snapshot, due, .. } = self.view();
+        let known = snapshot.find(token).filter(|(_, list)| list.is_current());
+        let Some((target, _)) = known else {
+            return self.refresh(asked).await?.answer(token);
+        };
+        if due.is_none_or(|due| asked < due) {
+            return Ok(target.clone());
+        }
+        match Arc::clone(&self.scanner).try_lock_owned() {
+            Ok(scanner) => self.scan(scanner).await?.answer(token),
+            Err(_) => Ok(target.clone()), // somebody else is looking
+        }
+    }
+
+    /// What the source holds, by a scan that began after `asked`.
+    async fn refresh(&self, asked: Instant) -> Result<Arc<Snapshot>, LookUpError> {
+        let scanner = Arc::clone(&self.scanner).lock_owned().await;
+        if scanner.began.is_some_and(|began| asked < began) {
+            return Ok(self.view().snapshot);
+        }
+        sleep_until(scanner.rested).await;
+        self.scan(scanner).await
+    }
+
+    /// Scans on a thread that may block. It holds the scanner itself: a client that goes away does
+    /// not end its scan, and a thousand of them do not begin a thousand.
+    async fn scan(
+        &self,
+        mut scanner: OwnedMutexGuard<Scanner>,
+    ) -> Result<Arc<Snapshot>, LookUpError> {
+        let view = Arc::clone(&self.view);
+        let scanning = tokio::task::spawn_blocking(move || {
+            let snapshot = scanner.scan().map(Arc::new);
+            let due = scanner.is_directory.then(|| scanner.rested.max(Instant::now() + OTHERS));
+            let mut view = view.lock().unwrap_or_else(PoisonError::into_inner);
+            let snapshot = snapshot.unwrap_or_else(|| Arc::clone(&view.snapshot));
+            let new = View { snapshot: Arc::clone(&snapshot), due, reads: scanner.reads };
+            let old = std::mem::replace(&mut *view, new);
+            drop(view); // an old snapshot may take long to be dropped
+            drop(old);
+            snapshot
+        });
+        scanning.await.map_err(|error| LookUpError::Unavailable(error.to_string()))
+    }
+}
