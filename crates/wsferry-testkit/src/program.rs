@@ -66,8 +66,8 @@ impl Program {
     }
 
     /// Starts a command that gets something of the caller's as its standard input.
-    pub fn spawn_with_stdin(command: Command, stdin: Stdio) -> Self {
-        Self::spawn_in(command, stdin, false)
+    pub fn spawn_with_stdin(command: Command, stdin: impl Into<Stdio>) -> Self {
+        Self::spawn_in(command, stdin.into(), false)
     }
 
     /// Starts a command that starts others: they are killed with it.
@@ -125,6 +125,11 @@ impl Program {
     pub async fn type_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("stdin is captured");
         stdin.write_all(format!("{line}\n").as_bytes()).await.expect("the program reads");
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("the program runs")
     }
 
     /// Sends a signal.

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use tokio::process::Command;
+use wsferry_testkit::patience::soon;
 use wsferry_testkit::pki::Pki;
-use wsferry_testkit::program::{Program, Signal};
+use wsferry_testkit::program::{Program, Signal, send_signal};
 
 /// The commands in the fenced blocks of a document, without their comments.
 fn commands(document: &str) -> Vec<String> {
@@ -68,6 +69,11 @@ async fn run(command: &str) {
         return;
     }
     running.line(&["WebSocket", "://"]).await;
+    if command.split_whitespace().any(|word| word == "-D") {
+        let exit = running.exit().await;
+        assert!(exit.status.success(), "{command}: {exit:?}");
+        return stop_daemon(&folder.path().join("wsferry.pid")).await;
+    }
     running.signal(Signal::Terminate).await;
     let exit = running.exit().await;
     assert!(exit.status.success(), "{command}: {exit:?}");
@@ -86,9 +92,21 @@ async fn make_certificate(command: &str, folder: &Path) {
     running.line(&["WebSocket", "wss://"]).await;
 }
 
+/// Stops what went to the background, as the document says.
+async fn stop_daemon(pid_file: &Path) {
+    let process = fs::read_to_string(pid_file).unwrap().trim().parse().unwrap();
+    send_signal(Signal::Terminate, &[process]).await;
+    soon(async {
+        while pid_file.exists() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn every_command_of_the_documents_starts_and_stops() {
-    let documents = [("README.md", 1), ("docs/how-to.md", 18), ("demo/README.md", 3)];
+    let documents = [("README.md", 1), ("docs/how-to.md", 26), ("demo/README.md", 3)];
     for (document, at_least) in documents {
         let commands = commands(document);
         assert!(commands.len() >= at_least, "{document} has {commands:?}");

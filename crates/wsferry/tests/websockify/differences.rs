@@ -147,12 +147,12 @@ differences! {
     }
     tls::a_plain_client_where_certificates_are_asked_for {
         websockify: "it is let in, without a certificate",
-        wsferry: "400: --verify-client means --ssl-only",
+        wsferry: "403: --verify-client means --ssl-only",
         reason: "the check would have a way around it on the same port",
     }
     tls::a_plain_client_where_only_tls_is_welcome {
         websockify: "the connection is closed without a word",
-        wsferry: "400, with the scheme to use",
+        wsferry: "403, with the scheme to use",
         reason: "whoever types http:// for https:// can see what is wrong",
     }
     tokens::a_token_and_another_one {

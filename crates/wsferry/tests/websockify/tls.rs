@@ -261,7 +261,7 @@ pub(crate) async fn a_plain_client_where_only_tls_is_welcome(program: Subject) {
     let refusal = gateway.try_connect("/", &[]).await.err();
     match program {
         Subject::Websockify => assert_eq!(refusal, Some(Refusal::Ended)),
-        Subject::Wsferry => assert_eq!(refusal, Some(Refusal::Status(400))),
+        Subject::Wsferry => assert_eq!(refusal, Some(Refusal::Status(403))),
     }
     Tls::default().upgrade(&gateway).await;
 }
@@ -272,7 +272,7 @@ pub(crate) async fn a_plain_client_where_certificates_are_asked_for(program: Sub
     let refusal = gateway.try_connect("/", &[]).await.err();
     match program {
         Subject::Websockify => assert_eq!(refusal, None),
-        Subject::Wsferry => assert_eq!(refusal, Some(Refusal::Status(400))),
+        Subject::Wsferry => assert_eq!(refusal, Some(Refusal::Status(403))),
     }
 }
 
