@@ -127,11 +127,6 @@ impl Program {
         stdin.write_all(format!("{line}\n").as_bytes()).await.expect("the program reads");
     }
 
-    /// The number of its process.
-    pub fn id(&self) -> u32 {
-        self.child.id().expect("the program runs")
-    }
-
     /// Sends a signal.
     pub async fn signal(&self, signal: Signal) {
         send_signal(signal, &[self.id()]).await;

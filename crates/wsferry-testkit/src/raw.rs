@@ -279,11 +279,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
         Self { stream, arrived: Vec::new() }
     }
 
-    /// The connection.
-    pub const fn stream(&mut self) -> &mut S {
-        &mut self.stream
-    }
-
     /// Both directions for themselves.
     pub fn split(self) -> (Frames<ReadHalf<S>>, WriteHalf<S>) {
         let (read, write) = tokio::io::split(self.stream);
