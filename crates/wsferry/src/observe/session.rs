@@ -10,8 +10,16 @@ use crate::client::ClientAddress;
 use crate::outcome::Outcome;
 
 /// A session begins.
-pub fn session_started(id: u64, client: ClientAddress, target: &dyn Display) {
-    info!(session = id, %client, %target, "session started");
+pub fn session_started(
+    id: u64,
+    client: ClientAddress,
+    target: &dyn Display,
+    identity: Option<&str>,
+) {
+    match identity.map(str::escape_debug) {
+        Some(identity) => info!(session = id, %client, %target, %identity, "session started"),
+        None => info!(session = id, %client, %target, "session started"),
+    }
 }
 
 /// A session has ended.

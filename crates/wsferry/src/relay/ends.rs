@@ -114,7 +114,7 @@ impl Relay {
         let lingers = self.linger_until.filter(|_| !self.enframe.is_closing);
         let waits = self.close_until.filter(|_| self.deframe.end.is_none());
         [
-            self.machine.poll_timeout(),
+            self.machine.poll_timeout().map(|at| self.beat.after(at)),
             self.deframe.stall.deadline(),
             self.enframe.stall.deadline(),
             lingers,

@@ -12,6 +12,7 @@
 //!
 //! How an end on one side becomes an end on the other is in `ends.rs`, a rule a line.
 
+mod beat;
 mod buffer;
 mod deframe;
 mod drain;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 use wsferry_proto::{Connection, KeepAlive, Kind, Role};
 
+use beat::Beat;
 pub use buffer::CHUNK;
 use deframe::Deframe;
 pub use drain::Drain;
@@ -108,6 +110,7 @@ pub struct Relay {
     machine: Connection,
     deframe: Deframe,
     enframe: Enframe,
+    beat: Beat,
     linger: Duration,
     close_timeout: Duration,
     /// The first thing that ended the session.
@@ -148,6 +151,7 @@ impl Relay {
             machine: settings.machine(),
             deframe: Deframe::new(early, stall),
             enframe: Enframe::new(settings, may_splice, stall),
+            beat: Beat::of(settings.keep_alive),
             linger: settings.linger,
             close_timeout: settings.close_timeout,
             cause: None,

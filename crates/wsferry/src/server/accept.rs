@@ -1,10 +1,13 @@
 //! Accepting connections, and turning away those that are too many.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::DropGuard;
 
@@ -87,21 +90,42 @@ async fn serve(
     tasks.spawn(run_session(shared, session, place));
 }
 
-async fn run_session(shared: Arc<Shared>, session: Box<Session>, place: Place) {
-    let counted = Counted::new(&shared);
+fn run_session(
+    shared: Arc<Shared>,
+    session: Box<Session>,
+    place: Place,
+) -> impl Future<Output = ()> + Send {
     let dialer = Arc::clone(&shared.front.dialer);
-    session.run(Arc::clone(&shared.session), dialer, Arc::clone(&shared.drain)).await;
-    drop(counted);
-    drop(place);
+    let session = session.run(Arc::clone(&shared.session), dialer, Arc::clone(&shared.drain));
+    Running { session, _counted: Counted::new(shared), _place: place }
+}
+
+pin_project! {
+    /// A session with what it holds while it runs. Written out, because an async block holds the
+    /// future that it was given twice, and there may be many idle sessions.
+    struct Running<F> {
+        #[pin]
+        session: F,
+        _counted: Counted,
+        _place: Place,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Running<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().session.poll(cx)
+    }
 }
 
 /// Counts a session for as long as it lives, even if it panics.
 struct Counted(Arc<Shared>);
 
 impl Counted {
-    fn new(shared: &Arc<Shared>) -> Self {
+    fn new(shared: Arc<Shared>) -> Self {
         shared.activity.begin();
-        Self(Arc::clone(shared))
+        Self(shared)
     }
 }
 

@@ -63,49 +63,92 @@ pub struct Session {
     pub joining: Joining,
 }
 
+/// What of a session is still known at its end, for the log. Boxed while the session runs, because
+/// an idle one should hold little.
+#[derive(Debug)]
+struct Known {
+    id: u64,
+    address: ClientAddress,
+    target: Address,
+    started: Instant,
+    _once: Option<DropGuard>,
+}
+
+/// What a session has come to when it has begun.
+enum Begun {
+    /// Both sides are joined.
+    Joined(Box<Relay>),
+    /// There was no target to be joined to, or it is built in and the session is over.
+    Ended(Box<Ended>),
+}
+
 impl Session {
     /// Runs the session to its end, with a log line at the start and one at the end.
     ///
-    /// Boxed: a future holds what it captures twice, and an idle session should not.
-    pub async fn run(
+    /// No async fn, which would hold its parameters twice; and what a session needs only to begin is
+    /// in a future of its own, which is gone when it runs.
+    pub fn run(
         self: Box<Self>,
         settings: Arc<Settings>,
         dialer: Arc<Dialer>,
         drain: Arc<Drain>,
-    ) {
+    ) -> impl Future<Output = ()> + Send {
+        let beginning = Box::pin(self.begin(Arc::clone(&settings), dialer, Arc::clone(&drain)));
+        async move {
+            let (known, begun) = beginning.await;
+            let ended = match begun {
+                Begun::Joined(relay) => relay.run(&drain, known.id).await,
+                Begun::Ended(ended) => *ended,
+            };
+            Box::pin(known.end(ended, settings.relay.close_timeout)).await;
+        }
+    }
+
+    async fn begin(
+        self: Box<Self>,
+        settings: Arc<Settings>,
+        dialer: Arc<Dialer>,
+        drain: Arc<Drain>,
+    ) -> (Box<Known>, Begun) {
         let Self { id, address, client, early, joining } = *self;
-        let Joining { admitted: _, target, tap, dialed, once: _once } = joining;
+        let Joining { admitted, target, tap, dialed, once } = joining;
         let started = Instant::now();
-        observe::session_started(id, address, &target);
+        observe::session_started(id, address, &target, admitted.pass().identity.as_deref());
+        let known = Box::new(Known { id, address, target, started, _once: once });
         let relay = &settings.relay;
-        let ended = match &target {
+        let ended = match &known.target {
             Address::Echo => Box::pin(echo::run(client, early, relay, drain.token(), tap)).await,
             Address::Recording(recording) => {
                 Box::pin(replay::run(client, early, recording, relay, drain.token(), tap)).await
             }
-            _ => match dial(dialed, &dialer, &target, settings.connect_timeout).await {
+            target => match dial(dialed, &dialer, target, settings.connect_timeout).await {
                 Ok(dialed) => {
-                    let relay = Box::new(Relay::new(client, dialed, &early, relay, tap));
-                    drop(early);
-                    relay.run(&drain, id).await
+                    let relay = Relay::new(client, dialed, &early, relay, tap);
+                    return (known, Begun::Joined(Box::new(relay)));
                 }
-                Err(error) => Box::pin(refuse(client, error, relay)).await,
+                Err(error) => refuse(client, error, relay).await,
             },
         };
+        (known, Begun::Ended(Box::new(ended)))
+    }
+}
+
+impl Known {
+    /// Tells how the session ended, and leaves both sides.
+    async fn end(self: Box<Self>, ended: Ended, patience: Duration) {
         let outcome = Outcome {
             cause: ended.cause,
             close_code: ended.close_code,
             to_target: ended.to_target,
             to_client: ended.to_client,
-            duration: started.elapsed(),
+            duration: self.started.elapsed(),
         };
-        observe::session_ended(id, address, &target, &outcome);
-        Box::pin(leave(ended.client, ended.target, settings.relay.close_timeout)).await;
+        observe::session_ended(self.id, self.address, &self.target, &outcome);
+        leave(ended.client, ended.target, patience).await;
     }
 }
 
-/// The connection to the target. Boxed: a dial is over soon, and an idle session should not keep the
-/// room for it.
+/// The connection to the target, which may be there already.
 async fn dial(
     dialed: Option<Stream>,
     dialer: &Dialer,
@@ -114,7 +157,7 @@ async fn dial(
 ) -> Result<Stream, DialError> {
     match dialed {
         Some(stream) => Ok(stream),
-        None => Box::pin(dialer.dial(target, limit)).await,
+        None => dialer.dial(target, limit).await,
     }
 }
 
