@@ -264,6 +264,16 @@ pub struct Frames<S> {
 }
 
 impl<S: AsyncRead + Unpin> Frames<S> {
+    /// Reads from a stream of which some has arrived already.
+    pub const fn new(stream: S, arrived: Vec<u8>) -> Self {
+        Self { stream, arrived }
+    }
+
+    /// The stream itself.
+    pub const fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     /// The next frame, or how the stream ended between two frames.
     ///
     /// # Errors

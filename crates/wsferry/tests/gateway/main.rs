@@ -25,6 +25,7 @@ mod replaying;
 mod service;
 mod stopping;
 mod support;
+mod tls;
 mod tls_settings;
 mod token_http;
 mod token_jwt;

@@ -12,6 +12,7 @@ mod run_once;
 mod signals;
 mod start_up;
 mod support;
+mod tls;
 mod usage;
 #[cfg(target_os = "linux")]
 mod wrapped;

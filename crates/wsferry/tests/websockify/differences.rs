@@ -215,6 +215,11 @@ differences! {
         wsferry: "503",
         reason: "the client can tell a wrong token from a broken gateway",
     }
+    auth::credentials_of_another_form {
+        websockify: "403 without a colon or with another scheme",
+        wsferry: "401, as for every wrong answer",
+        reason: "a browser asks its user again, and a guesser learns nothing",
+    }
     auth::a_common_name_that_a_header_claims {
         websockify: "who sends `ssl_client_s_dn_cn: NAME` is NAME, also without TLS",
         wsferry: "403: only a certificate tells a name",

@@ -38,7 +38,8 @@ impl TypedGate {
         let (listen, route) = self.addresses()?;
         let tls = self.tls(called, &mut notes)?;
         let mut config = config::plain(listen, route);
-        config.tls_only = self.ssl_only;
+        // Without TLS there is no certificate: a plain connection would be a way around the check.
+        config.tls_only = self.ssl_only || self.verify_client;
         config.tls = tls;
         config.target_tls = self.target_tls()?;
         config.auth_plugin = match self.auth_plugin.take() {
