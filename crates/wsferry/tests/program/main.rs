@@ -1,6 +1,8 @@
 //! The program: the built binary, as a person runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test that cannot go on fails
 
+#[cfg(target_os = "linux")]
+mod behind_proxies;
 mod browser;
 mod cpp_servers;
 mod demo;

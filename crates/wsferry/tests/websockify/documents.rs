@@ -54,7 +54,10 @@ fn differences() -> String {
     for (module, behaviour, Difference { websockify, wsferry, reason }) in TABLE {
         if *module != last {
             let heading = heading(module);
-            let _ = write!(text, "\n### {heading}\n\n| | websockify | wsferry | why |\n|---|---|---|---|\n");
+            let _ = write!(
+                text,
+                "\n### {heading}\n\n| | websockify | wsferry | why |\n|---|---|---|---|\n"
+            );
             last = module;
         }
         let behaviour = spell(behaviour);
