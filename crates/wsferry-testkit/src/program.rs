@@ -66,8 +66,8 @@ impl Program {
     }
 
     /// Starts a command that gets something of the caller's as its standard input.
-    pub fn spawn_with_stdin(command: Command, stdin: Stdio) -> Self {
-        Self::spawn_in(command, stdin, false)
+    pub fn spawn_with_stdin(command: Command, stdin: impl Into<Stdio>) -> Self {
+        Self::spawn_in(command, stdin.into(), false)
     }
 
     /// Starts a command that starts others: they are killed with it.

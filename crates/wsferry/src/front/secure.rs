@@ -57,7 +57,7 @@ pub(super) async fn secure(
     }
     if front.tls_only {
         let reason = "this port speaks TLS only: use https:// or wss://";
-        refuse(&mut stream, client, StatusCode::BAD_REQUEST, reason, "").await;
+        refuse(&mut stream, client, StatusCode::FORBIDDEN, reason, "").await;
         farewell(stream, Farewell::Polite, FAREWELL).await;
         return None;
     }

@@ -32,5 +32,7 @@ mod token_jwt;
 mod token_redis;
 #[cfg(unix)] // links, pipes and sockets
 mod tokens;
+#[cfg(unix)]
+mod unix_sockets;
 #[cfg(target_os = "linux")]
 mod wrapped;

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use tokio::process::Command;
 use wsferry_testkit::cpp::plain_program;
+use wsferry_testkit::patience::soon;
 use wsferry_testkit::pki::Pki;
-use wsferry_testkit::program::{Program, ReservedPort, Signal};
+use wsferry_testkit::program::{Program, ReservedPort, Signal, send_signal};
 use wsferry_testkit::raw::{HANDSHAKE, Raw};
 use wsferry_testkit::targets;
 
@@ -79,6 +80,11 @@ async fn run(command: &str) {
         return;
     }
     running.line(&["WebSocket", "://"]).await;
+    if command.split_whitespace().any(|word| word == "-D") {
+        let exit = running.exit().await;
+        assert!(exit.status.success(), "{command}: {exit:?}");
+        return stop_daemon(&folder.path().join("wsferry.pid")).await;
+    }
     running.signal(Signal::Terminate).await;
     let exit = running.exit().await;
     assert!(exit.status.success(), "{command}: {exit:?}");
@@ -112,11 +118,23 @@ async fn make_certificate(command: &str, folder: &Path) {
     running.line(&["WebSocket", "wss://"]).await;
 }
 
+/// Stops what went to the background, as the document says.
+async fn stop_daemon(pid_file: &Path) {
+    let process = fs::read_to_string(pid_file).unwrap().trim().parse().unwrap();
+    send_signal(Signal::Terminate, &[process]).await;
+    soon(async {
+        while pid_file.exists() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn every_command_of_the_documents_starts_and_stops() {
     let documents = [
         ("README.md", 1),
-        ("docs/how-to.md", 30),
+        ("docs/how-to.md", 40),
         ("docs/from-websockify.md", 9),
         ("docs/own-auth.md", 1),
         ("docs/remote-tokens.md", 4),

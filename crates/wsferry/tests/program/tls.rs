@@ -86,8 +86,8 @@ async fn with_ssl_only_a_plain_client_is_told_to_use_tls() {
     let banner = program.lines().join("\n");
     assert!(!banner.contains(" ws://"), "{banner}");
     let answer = exchange(port, HANDSHAKE.as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("wss://"), "{answer}");
-    program.line(&["refused", "status=400", "TLS only"]).await;
+    assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("wss://"), "{answer}");
+    program.line(&["refused", "status=403", "TLS only"]).await;
     open(&pki, port).await;
 }
 

@@ -61,7 +61,7 @@ impl TypedGate {
         let log = Log {
             verbose: self.verbose,
             file: self.log_file.take().map(absolute),
-            syslog: self.syslog()?,
+            syslog: self.syslog(called)?,
             is_daemon: self.daemon,
             notes,
         };
@@ -335,11 +335,13 @@ impl TypedGate {
         relay.write_timeout = self.write_timeout;
     }
 
-    fn syslog(&mut self) -> Result<Option<Syslog>, Misuse> {
-        match self.syslog.take() {
-            Some(server) => Syslog::parse(&server, self.legacy_syslog).map(Some),
-            None => Ok(None),
-        }
+    fn syslog(&mut self, called: Called) -> Result<Option<Syslog>, Misuse> {
+        let name = match called {
+            Called::Wsferry => "wsferry",
+            Called::Websockify => "websockify",
+        };
+        let server = self.syslog.take();
+        server.map(|server| Syslog::parse(&server, self.legacy_syslog, name)).transpose()
     }
 }
 

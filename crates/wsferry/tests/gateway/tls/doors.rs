@@ -49,7 +49,7 @@ async fn ws_wss_http_and_https_are_told_apart_on_one_port() {
 async fn a_port_for_tls_only_refuses_plain_clients_with_a_sentence() {
     let gate = Gate::start("echo:", |config| config.tls_only = true).await;
     let answer = gate.running.ask(HANDSHAKE).await;
-    assert_eq!(answer.status, 400);
+    assert_eq!(answer.status, 403);
     assert!(answer.text().contains("use https:// or wss://"), "{}", answer.text());
     echoes(gate.dial().await, "wss://localhost/").await;
 }
