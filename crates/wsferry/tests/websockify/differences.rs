@@ -75,6 +75,11 @@ differences! {
         wsferry: "it does not start, and names the file",
         reason: "a mistake is told to the one who makes it",
     }
+    usage::a_target_whose_name_is_not_known {
+        websockify: "it starts, and fails for each client",
+        wsferry: "it does not start, and names the host",
+        reason: "a mistake is told to the one who makes it",
+    }
     usage::a_port_in_use {
         websockify: "a line of the log, and status 0",
         wsferry: "a sentence that names the port, and status 1",
