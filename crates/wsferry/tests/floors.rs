@@ -131,3 +131,35 @@ fn a_library_is_named_in_its_own_room_only() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+fn architecture() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ARCHITECTURE.md");
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn the_files_that_the_architecture_names_are_there() {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut files);
+    let text = architecture();
+    let named: Vec<&str> =
+        text.split(['`', ' ', '\n', ',']).filter(|w| w.ends_with(".rs")).collect();
+    assert!(named.len() > 50, "the names were not found");
+    let is_there = |name: &str| {
+        let name = name.strip_prefix("crates/").unwrap_or(name);
+        files.iter().any(|file| file.ends_with(name))
+    };
+    let lost: Vec<_> = named.iter().filter(|name| !is_there(name)).collect();
+    assert!(lost.is_empty(), "ARCHITECTURE.md names {lost:?}");
+}
+
+#[test]
+fn the_decisions_of_the_architecture_are_numbered_in_order() {
+    let text = architecture();
+    let (_, decisions) = text.split_once("## Decisions").unwrap();
+    let (decisions, _) = decisions.split_once("\n## ").unwrap();
+    let numbers = decisions.lines().filter_map(|line| line.split_once(". **")?.0.parse().ok());
+    let numbers: Vec<usize> = numbers.collect();
+    assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>());
+    assert!(numbers.len() > 10);
+}

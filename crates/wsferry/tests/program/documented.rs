@@ -4,9 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use tokio::process::Command;
+use wsferry_testkit::cpp::plain_program;
 use wsferry_testkit::patience::soon;
 use wsferry_testkit::pki::Pki;
-use wsferry_testkit::program::{Program, Signal, send_signal};
+use wsferry_testkit::program::{Program, ReservedPort, Signal, send_signal};
+use wsferry_testkit::raw::{HANDSHAKE, Raw};
+use wsferry_testkit::targets;
+
+use crate::support::{spell, wsferry};
 
 /// The commands in the fenced blocks of a document, without their comments.
 fn commands(document: &str) -> Vec<String> {
@@ -20,8 +25,9 @@ fn commands(document: &str) -> Vec<String> {
         } else if in_fence {
             let command = line.split('#').next().unwrap_or_default().trim();
             let command = command.replace("cargo run --release --", "wsferry");
+            let command = command.replace("/usr/share/novnc", "public");
             // The demo has tests of its own, which must find its usual ports free.
-            let is_run = command.starts_with("wsferry ") || command.starts_with("openssl ");
+            let is_run = command.starts_with("wsferry ") || command.starts_with("openssl req ");
             if is_run && command != "wsferry demo" {
                 commands.push(command);
             }
@@ -54,11 +60,16 @@ async fn run(command: &str) {
             fs::copy(from, folder.path().join(name)).unwrap();
         }
     }
+    make_token_sources(folder.path());
     let mut program = Command::new(env!("CARGO_BIN_EXE_wsferry"));
     program.current_dir(folder.path());
+    // A program that is wrapped must be told a port that is not 0.
+    let wrapped = command.contains(" -- ").then(|| wrap_echo_server(&mut program, folder.path()));
+    let port = wrapped.as_ref().map_or(0, ReservedPort::number);
     for word in command.split_whitespace().skip(1) {
-        program.arg(match word.strip_suffix("27016") {
-            Some(host) => format!("{host}0"),
+        let host = word.strip_suffix("27016").or_else(|| word.strip_suffix("6080"));
+        program.arg(match host {
+            Some(host) => format!("{host}{port}"),
             None => word.to_owned(),
         });
     }
@@ -77,6 +88,21 @@ async fn run(command: &str) {
     running.signal(Signal::Terminate).await;
     let exit = running.exit().await;
     assert!(exit.status.success(), "{command}: {exit:?}");
+}
+
+/// What the documents name as the source of tokens.
+fn make_token_sources(folder: &Path) {
+    fs::create_dir(folder.join("tokens.d")).unwrap();
+    fs::write(folder.join("vnc.tokens"), "office: 192.0.2.17:5900\n").unwrap();
+    fs::write(folder.join("tokens.d/6f1e0c"), "6f1e0c: 192.0.2.17:5900\n").unwrap();
+    fs::write(folder.join("token.key"), "c2l4dGVlbiBieXRlcyBvciBtb3JlLCBpbiBhbGwgMzI").unwrap();
+}
+
+/// Puts `./echo-server` there, and gives the port that it is told.
+fn wrap_echo_server(program: &mut Command, folder: &Path) -> ReservedPort {
+    fs::copy(plain_program(), folder.join("echo-server")).unwrap();
+    program.env("WSFERRY_REBIND", wsferry_testkit::shim::path());
+    ReservedPort::new()
 }
 
 /// Runs a command that makes a certificate, and starts with it.
@@ -106,7 +132,14 @@ async fn stop_daemon(pid_file: &Path) {
 
 #[tokio::test]
 async fn every_command_of_the_documents_starts_and_stops() {
-    let documents = [("README.md", 1), ("docs/how-to.md", 26), ("demo/README.md", 3)];
+    let documents = [
+        ("README.md", 1),
+        ("docs/how-to.md", 40),
+        ("docs/from-websockify.md", 9),
+        ("docs/own-auth.md", 1),
+        ("docs/remote-tokens.md", 4),
+        ("demo/README.md", 3),
+    ];
     for (document, at_least) in documents {
         let commands = commands(document);
         assert!(commands.len() >= at_least, "{document} has {commands:?}");
@@ -114,4 +147,52 @@ async fn every_command_of_the_documents_starts_and_stops() {
             run(&command).await;
         }
     }
+}
+
+/// As somebody does who reads it: a key, the gateway, a token.
+#[tokio::test]
+async fn the_signed_token_of_the_documents_leads_to_its_target() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/remote-tokens.md");
+    let text = fs::read_to_string(path).unwrap();
+    let key = text.lines().find(|line| line.starts_with("openssl rand ")).unwrap();
+    let (_, script) = text.split_once("```python\n").unwrap();
+    let (script, _) = script.split_once("```").unwrap();
+    let target = targets::echo().await;
+    let port = format!("\"port\": {}", target.address().port());
+    assert!(script.contains("\"port\": 5900"), "{script}");
+    let script = script.replace("\"port\": 5900", &port);
+    let folder = tempfile::tempdir().unwrap();
+    let shell = async |command: &str, argument: &str| {
+        let mut shell = Command::new(command);
+        shell.args(["-c", argument]).current_dir(folder.path());
+        let exit = Program::spawn(shell).exit().await;
+        assert!(exit.status.success(), "{argument}: {exit:?}");
+        exit.stdout.trim().to_owned()
+    };
+    shell("sh", key).await;
+    let token = shell("python3", &script).await;
+    let source = folder.path().join("token.key");
+    let plugin = ["127.0.0.1:0", "--token-plugin", "JWTTokenApi", "--token-source", spell(&source)];
+    let gateway = wsferry(&plugin);
+    let port = gateway.port().await;
+    for (token, status) in [(&*token, "101"), (&token[1..], "403")] {
+        let mut raw = Raw::connect(([127, 0, 0, 1], port).into()).await;
+        raw.send(HANDSHAKE.replace("/chat", &format!("/?token={token}"))).await;
+        assert_eq!(raw.answer().await.status.to_string(), status);
+    }
+}
+
+/// The image cannot be built by a test; what it starts can be started.
+#[tokio::test]
+async fn the_command_of_the_documented_image_starts() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/from-websockify.md");
+    let text = fs::read_to_string(path).unwrap();
+    let words = |instruction: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(instruction)).unwrap();
+        serde_json::from_str::<Vec<String>>(line).unwrap()
+    };
+    let command = [words("ENTRYPOINT "), words("CMD ")].concat();
+    assert_eq!(command[0], "wsferry");
+    // The name of another container.
+    run(&command.join(" ").replace("vnc:", "localhost:")).await;
 }

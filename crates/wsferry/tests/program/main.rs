@@ -3,6 +3,8 @@
 
 #[cfg(target_os = "linux")]
 mod activation;
+#[cfg(target_os = "linux")]
+mod behind_proxies;
 mod browser;
 mod cpp_servers;
 #[cfg(unix)]

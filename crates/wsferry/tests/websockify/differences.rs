@@ -1,12 +1,12 @@
 //! Where wsferry differs from websockify on purpose: one table of what either does, and why. Each
 //! row is a behaviour of another module, and makes a test for each program, which asserts what the
-//! row says.
+//! row says. `docs/from-websockify.md` shows the table to people: `documents.rs` compares them.
 
 /// A row of the table.
-struct Difference {
-    websockify: &'static str,
-    wsferry: &'static str,
-    reason: &'static str,
+pub(crate) struct Difference {
+    pub(crate) websockify: &'static str,
+    pub(crate) wsferry: &'static str,
+    pub(crate) reason: &'static str,
 }
 
 impl std::fmt::Display for Difference {
@@ -22,12 +22,17 @@ macro_rules! differences {
         wsferry: $wsferry:literal,
         reason: $reason:literal,
     })*) => {
+        /// The rows: module, behaviour, what either does.
+        pub(crate) const TABLE: &[(&str, &str, Difference)] = &[
+            $((stringify!($module), stringify!($name), $name::ROW),)*
+        ];
+
         $(
             mod $name {
                 use super::Difference;
                 use crate::subject::Subject;
 
-                const ROW: Difference =
+                pub(super) const ROW: Difference =
                     Difference { websockify: $websockify, wsferry: $wsferry, reason: $reason };
 
                 async fn ask(program: Subject) {
@@ -68,6 +73,11 @@ differences! {
     usage::a_token_source_that_does_not_exist {
         websockify: "it starts, and refuses every client",
         wsferry: "it does not start, and names the file",
+        reason: "a mistake is told to the one who makes it",
+    }
+    usage::a_target_whose_name_is_not_known {
+        websockify: "it starts, and fails for each client",
+        wsferry: "it does not start, and names the host",
         reason: "a mistake is told to the one who makes it",
     }
     usage::a_port_in_use {

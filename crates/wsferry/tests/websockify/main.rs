@@ -18,6 +18,7 @@ mod auth;
 mod client;
 mod daemon;
 mod differences;
+mod documents;
 mod ends;
 mod logs;
 mod pki;

@@ -237,6 +237,18 @@ pub(crate) async fn a_token_source_that_does_not_exist(program: Subject) {
     }
 }
 
+pub(crate) async fn a_target_whose_name_is_not_known(program: Subject) {
+    let target = "no-such-host.invalid:5900"; // RFC 6761 §6.4
+    match program {
+        Subject::Websockify => drop(program.gate(&[], &[target]).await),
+        Subject::Wsferry => {
+            let exit = program.start(&["127.0.0.1:0", target]).exit().await;
+            assert_eq!(exit.status.code(), Some(1));
+            assert!(exit.stderr.contains("no-such-host.invalid"), "{}", exit.stderr);
+        }
+    }
+}
+
 pub(crate) async fn a_port_in_use(program: Subject) {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = other.local_addr().unwrap().to_string();
