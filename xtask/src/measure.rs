@@ -155,8 +155,9 @@ impl Measure {
             *sessions = to.most_sessions;
         }
         if point.frame.is_some() && !to.kind.speaks_websocket() {
-            let same = |other: &Parameters| 
-                other.sessions == point.sessions && other.transport == transport;
+            let same = |other: &Parameters| {
+                other.sessions == point.sessions && other.transport == transport
+            };
             if points[..index].iter().any(same) {
                 return None;
             }
@@ -251,9 +252,7 @@ fn round_trip(trips: &roundtrip::RoundTrips) -> Vec<(Figure, f64)> {
 }
 
 fn in_a_crowd(bulk: Work, (trips, sessions): (Work, Work)) -> Vec<(Figure, f64)> {
-    let cpu = |name, work: Work| {
-        (Figure { name, unit: "µs" }, work.cpu * 1e6 / work.done.max(1.0))
-    };
+    let cpu = |name, work: Work| (Figure { name, unit: "µs" }, work.cpu * 1e6 / work.done.max(1.0));
     let streamed = bulk.cpu / (bulk.done.max(1.0) / GIB);
     vec![
         (Figure { name: "stream-cpu", unit: "s/GiB" }, streamed),

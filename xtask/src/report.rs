@@ -71,7 +71,12 @@ impl Report {
             // The rows of those who see no frames stand in each block with a frame size.
             .filter(|(measure, figure, parameters)| {
                 parameters.frame.is_some()
-                    || !framed.contains(&(*measure, *figure, parameters.transport, parameters.sessions))
+                    || !framed.contains(&(
+                        *measure,
+                        *figure,
+                        parameters.transport,
+                        parameters.sessions,
+                    ))
             })
             .map(|(measure, figure, parameters)| {
                 let entries = self.entries(measure, figure, parameters);

@@ -30,9 +30,8 @@ pub(crate) struct Tls {
 impl Tls {
     /// Makes a certificate in `directory` by the `openssl` command.
     pub(crate) fn make(directory: &Path) -> Result<Self> {
-        let [certificate, key, both] = ["cert", "key", "both"].map(|name| {
-            directory.join(format!("{name}.pem"))
-        });
+        let [certificate, key, both] =
+            ["cert", "key", "both"].map(|name| directory.join(format!("{name}.pem")));
         let mut command = Command::new("openssl");
         command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
         command.args(["-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout"]).arg(&key);

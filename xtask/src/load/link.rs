@@ -1,6 +1,6 @@
 //! One client connection, with or without WebSocket around what it sends, with or without TLS below.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -108,7 +108,11 @@ impl Link {
             Decode::Frames(_) => self.stream.write_all(&frames::close())?,
         }
         loop {
-            let length = self.stream.read(room).context("no end comes")?;
+            let length = match self.stream.read(room) {
+                // Not everybody says that TLS ends. Raw relays have nothing else to say.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => 0,
+                other => other.context("no end comes")?,
+            };
             self.decode.read(&room[..length], |_| {})?;
             let closed = matches!(&self.decode, Decode::Frames(frames) if frames.closed);
             if length == 0 || closed {
