@@ -66,8 +66,8 @@ impl Program {
     }
 
     /// Starts a command that gets something of the caller's as its standard input.
-    pub fn spawn_with_stdin(command: Command, stdin: Stdio) -> Self {
-        Self::spawn_in(command, stdin, false)
+    pub fn spawn_with_stdin(command: Command, stdin: impl Into<Stdio>) -> Self {
+        Self::spawn_in(command, stdin.into(), false)
     }
 
     /// Starts a command that starts others: they are killed with it.
@@ -113,6 +113,14 @@ impl Program {
         port_behind(&self.line(&["WebSocket", "ws://"]).await, "ws://")
     }
 
+    /// The number of its process.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("the program runs")
+    }
+
     /// Types a line.
     pub async fn type_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("stdin is captured");
@@ -121,8 +129,7 @@ impl Program {
 
     /// Sends a signal.
     pub async fn signal(&self, signal: Signal) {
-        let id = self.child.id().expect("the program runs");
-        send_signal(signal, &[id]).await;
+        send_signal(signal, &[self.id()]).await;
     }
 
     /// Whether it has ended.

@@ -4,7 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::task::yield_now;
@@ -263,7 +263,40 @@ pub struct Frames<S> {
     arrived: Vec<u8>,
 }
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
+    /// Makes a handshake on a connection of any kind.
+    ///
+    /// # Panics
+    /// When the gateway does not answer 101.
+    pub async fn open(mut stream: S) -> Self {
+        soon(stream.write_all(HANDSHAKE.as_bytes())).await.expect("the gateway reads");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let byte = soon(stream.read_u8()).await.expect("an answer comes before the end");
+            head.push(byte);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", head.escape_ascii());
+        Self { stream, arrived: Vec::new() }
+    }
+
+    /// Both directions for themselves.
+    pub fn split(self) -> (Frames<ReadHalf<S>>, WriteHalf<S>) {
+        let (read, write) = tokio::io::split(self.stream);
+        (Frames { stream: read, arrived: self.arrived }, write)
+    }
+}
+
 impl<S: AsyncRead + Unpin> Frames<S> {
+    /// Reads from a stream of which some has arrived already.
+    pub const fn new(stream: S, arrived: Vec<u8>) -> Self {
+        Self { stream, arrived }
+    }
+
+    /// The stream itself.
+    pub const fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     /// The next frame, or how the stream ended between two frames.
     ///
     /// # Errors

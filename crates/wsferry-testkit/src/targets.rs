@@ -32,6 +32,8 @@ impl End {
         match error {
             None => Self::Fin,
             Some(error) if error.kind() == io::ErrorKind::ConnectionReset => Self::Rst,
+            // TLS that ends without its close_notify was cut, whatever TCP says.
+            Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => Self::Rst,
             Some(error) => panic!("the stream ended with {error}"),
         }
     }

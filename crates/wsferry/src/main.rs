@@ -6,6 +6,7 @@ mod cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    cli::spare_the_connection();
     let command = cli::parse(); // wrong usage ends here, with status 2
     match cli::run(command) {
         Ok(code) => code,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use wsferry::address::Address;
 use wsferry::config::{Config, Listen, RouteSettings};
+use wsferry::front::Files;
 use wsferry::server::Gateway;
 
 /// What listens where, what is served, and what to open.
@@ -34,7 +35,8 @@ pub(super) fn for_gateway(config: &Config, gateway: &Gateway) -> String {
     let _ = writeln!(text, "  WebSocket  {ws}  ->  {}", target(&config.route));
     if let Some(root) = gateway.web().and_then(|web| web.root()) {
         let _ = writeln!(text, "  files      {}", root.display());
-        if root.join("index.html").is_file() {
+        let is_listed = matches!(config.web, Some(Files::Listed(_)));
+        if is_listed || root.join("index.html").is_file() {
             let _ = writeln!(text, "  open       {http}");
         } else {
             let _ = writeln!(text, "  note       no index.html there: {http} is not found");

@@ -2,14 +2,11 @@
 //! leaves. So whoever started it learns by the exit status whether it runs, and nothing is forked
 //! while there are threads.
 
+#[cfg(not(unix))]
 use anyhow::Result;
 
-/// Tells the second process that it is the one in the background.
 #[cfg(unix)]
-const MARK: &str = "WSFERRY_IN_BACKGROUND";
-/// What the second process says when it listens.
-#[cfg(unix)]
-const READY: &str = "ready";
+pub(super) use unix::{Detached, begin};
 
 /// Which of the two this process is.
 #[derive(Debug)]
@@ -22,59 +19,95 @@ pub(super) enum Role {
     Daemon,
 }
 
-/// Begins the process in the background, or is it.
 #[cfg(unix)]
-pub(super) fn begin() -> Result<Role> {
-    use std::io::Read;
-    use std::os::unix::process::CommandExt;
+mod unix {
+    use std::fs::{File, OpenOptions};
+    use std::io::{Read, Write};
+    use std::os::fd::{AsFd, OwnedFd};
+    use std::os::unix::process::{CommandExt, parent_id};
     use std::process::{Command, Stdio};
 
-    use anyhow::Context;
+    use anyhow::{Context, Result};
 
-    if std::env::var_os(MARK).is_some() {
-        return Ok(Role::Daemon);
-    }
-    let mut words = std::env::args_os();
-    let program = std::env::current_exe().context("cannot find the program to start again")?;
-    let mut command = Command::new(program);
-    if let Some(name) = words.next() {
-        command.arg0(name); // by which it may be websockify
-    }
-    let mut child = command
-        .args(words)
-        .env(MARK, "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start a process in the background")?;
-    let mut said = String::new();
-    if let Some(mut stdout) = child.stdout.take() {
-        stdout.read_to_string(&mut said).context("cannot hear the process in the background")?;
-    }
-    if said.contains(READY) {
-        return Ok(Role::Starter);
-    }
-    let status = child.wait().context("cannot wait for the process in the background")?;
-    std::process::exit(status.code().unwrap_or(1)) // it has said why
-}
+    use super::Role;
 
-/// Lets the terminal go, and tells the starter that all is well.
-#[cfg(unix)]
-pub(super) fn detach() -> Result<()> {
-    use std::fs::OpenOptions;
-    use std::io::Write;
+    /// Tells the second process that it is the one in the background: the number of the first one.
+    /// What it starts itself inherits the variable, and is not meant.
+    const MARK: &str = "WSFERRY_STARTER";
+    /// What the second process says when it listens.
+    const READY: &str = "ready";
 
-    use anyhow::Context;
+    /// Begins the process in the background, or is it.
+    pub(in super::super) fn begin() -> Result<Role> {
+        if std::env::var(MARK).is_ok_and(|starter| starter == parent_id().to_string()) {
+            return Ok(Role::Daemon);
+        }
+        let mut words = std::env::args_os();
+        let program = std::env::current_exe().context("cannot find the program to start again")?;
+        let mut command = Command::new(program);
+        if let Some(name) = words.next() {
+            command.arg0(name); // by which it may be websockify
+        }
+        let mut child = command
+            .args(words)
+            .env(MARK, std::process::id().to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start a process in the background")?;
+        let mut said = String::new();
+        if let Some(mut stdout) = child.stdout.take() {
+            let read = stdout.read_to_string(&mut said);
+            read.context("cannot hear the process in the background")?;
+        }
+        if said.contains(READY) {
+            return Ok(Role::Starter);
+        }
+        let status = child.wait().context("cannot wait for the process in the background")?;
+        std::process::exit(status.code().unwrap_or(1)) // it has said why
+    }
 
-    let nothing =
-        OpenOptions::new().write(true).open("/dev/null").context("there is no /dev/null")?;
-    std::env::set_current_dir("/").context("cannot go to the root directory")?;
-    let _ = rustix::process::setsid(); // an error: it leads a session already
-    println!("{READY}");
-    std::io::stdout().flush().context("the starter is gone")?;
-    rustix::stdio::dup2_stdout(&nothing).context("cannot let standard output go")?;
-    rustix::stdio::dup2_stderr(&nothing).context("cannot let standard error go")?;
-    Ok(())
+    /// The process in the background, before it has said that it listens.
+    #[derive(Debug)]
+    pub(in super::super) struct Detached {
+        starter: File,
+        /// Where an error is still heard.
+        stderr: Option<OwnedFd>,
+    }
+
+    impl Detached {
+        /// Lets the terminal go, and the directory too unless `stays`. What is started from now on
+        /// has neither.
+        pub(in super::super) fn new(stays: bool) -> Result<Self> {
+            let nothing = OpenOptions::new().write(true).open("/dev/null");
+            let nothing = nothing.context("there is no /dev/null")?;
+            let keep = |stream: &dyn AsFd| stream.as_fd().try_clone_to_owned();
+            let starter = keep(&std::io::stdout()).context("cannot keep standard output")?;
+            let stderr = keep(&std::io::stderr()).context("cannot keep standard error")?;
+            if !stays {
+                std::env::set_current_dir("/").context("cannot go to the root directory")?;
+            }
+            let _ = rustix::process::setsid(); // an error: it leads a session already
+            rustix::stdio::dup2_stdout(&nothing).context("cannot let standard output go")?;
+            rustix::stdio::dup2_stderr(&nothing).context("cannot let standard error go")?;
+            Ok(Self { starter: starter.into(), stderr: Some(stderr) })
+        }
+
+        /// Tells the starter that all is well.
+        pub(in super::super) fn announce(mut self) -> Result<()> {
+            self.stderr = None;
+            writeln!(self.starter, "{READY}").context("the starter is gone")
+        }
+    }
+
+    /// A start that failed after all is told where the person is.
+    impl Drop for Detached {
+        fn drop(&mut self) {
+            if let Some(stderr) = &self.stderr {
+                let _ = rustix::stdio::dup2_stderr(stderr);
+            }
+        }
+    }
 }
 
 /// There is no such thing here.
@@ -85,6 +118,16 @@ pub(super) fn begin() -> Result<Role> {
 
 /// There is no such thing here.
 #[cfg(not(unix))]
-pub(super) fn detach() -> Result<()> {
-    Ok(())
+#[derive(Debug)]
+pub(super) struct Detached;
+
+#[cfg(not(unix))]
+impl Detached {
+    pub(super) fn new(_stays: bool) -> Result<Self> {
+        Ok(Self)
+    }
+
+    pub(super) fn announce(self) -> Result<()> {
+        Ok(())
+    }
 }

@@ -18,7 +18,6 @@ use super::args::Log;
 pub(super) fn init(log: &Log) -> Result<()> {
     let level = if log.verbose { Level::DEBUG } else { Level::INFO };
     let (writer, colours) = match &log.file {
-        None if stderr_is_a_socket() => (BoxMakeWriter::new(std::io::sink), false),
         None => (BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal()),
         Some(path) => {
             let file =
@@ -50,18 +49,4 @@ pub(super) fn init(log: &Log) -> Result<()> {
         tracing::warn!("{note}");
     }
     Ok(())
-}
-
-/// Whether what is written to standard error would reach a client: inetd makes it the connection.
-#[cfg(unix)]
-pub(super) fn stderr_is_a_socket() -> bool {
-    use rustix::fs::{FileType, fstat};
-    let stat = fstat(std::io::stderr());
-    stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Socket)
-}
-
-/// Whether what is written to standard error would reach a client.
-#[cfg(not(unix))]
-pub(super) fn stderr_is_a_socket() -> bool {
-    false
 }

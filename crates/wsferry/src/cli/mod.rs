@@ -5,21 +5,24 @@ mod banner;
 mod daemon;
 mod demo;
 mod log;
+mod notify;
 mod pid_file;
 mod replay;
 mod signals;
+mod streams;
 mod syslog;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use tokio::runtime::Runtime;
-use wsferry::config::Config;
+use wsferry::config::{Config, RouteSettings};
 use wsferry::server::Gateway;
 
 pub(crate) use args::parse;
 use args::{Command, Gate, Process};
 use pid_file::PidFile;
+pub(crate) use streams::spare_the_connection;
 
 /// Does what was asked for: what the process exits with. An error is a failed start.
 pub(crate) fn run(command: Command) -> Result<ExitCode> {
@@ -63,15 +66,18 @@ async fn serve(
     process: Process,
     say: impl FnOnce(&Config, &Gateway) -> String,
 ) -> Result<ExitCode> {
-    let gateway = Gateway::bind(config.clone()).await?;
+    let mut gateway = Gateway::bind(config.clone()).await?;
     let pid_file = process.pid_file.map(PidFile::write).transpose()?;
     signals::stop_on_signal(gateway.stop_token())?;
-    if !log::stderr_is_a_socket() {
-        eprint!("{}", say(&config, &gateway));
-    }
+    eprint!("{}", say(&config, &gateway));
     if process.daemon {
-        daemon::detach()?;
+        // The words that start a program were typed in this directory.
+        let stays = matches!(config.route, RouteSettings::Wrapped(_));
+        let detached = daemon::Detached::new(stays)?;
+        gateway.start_program().await?;
+        detached.announce()?;
     }
+    notify::ready(gateway.stop_token());
     let ended = gateway.run().await?;
     drop(pid_file);
     Ok(ExitCode::from(ended.exit_code()))

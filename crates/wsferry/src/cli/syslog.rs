@@ -1,5 +1,5 @@
 //! Log lines for a syslog server: by a local socket or by UDP, in the form of RFC 5424 or in the old
-//! one of RFC 3164.
+//! one of RFC 3164. A line is a datagram; one that nobody takes is lost, and nothing waits for it.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
@@ -14,7 +14,8 @@ use tracing_subscriber::fmt::MakeWriter;
 #[derive(Clone, Debug)]
 pub(crate) struct Syslog {
     server: Server,
-    legacy: bool,
+    form: Form,
+    name: &'static str,
 }
 
 #[derive(Clone, Debug)]
@@ -23,13 +24,23 @@ enum Server {
     Udp(String),
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Rfc5424,
+    /// RFC 3164, to a machine.
+    Rfc3164,
+    /// The same as syslog(3) writes it to a local socket: without the host, which servers do not
+    /// expect there.
+    Local3164,
+}
+
 /// RFC 5424 §6.2.1: user-level messages, and system daemons.
 const USER: u8 = 1;
 const DAEMON: u8 = 3;
 
 impl Syslog {
-    /// Reads `--syslog`: a path, or `host:port`.
-    pub(super) fn parse(text: &str, legacy: bool) -> Result<Self, String> {
+    /// Reads `--syslog`: a path, or `host:port`. The lines are those of a program called `name`.
+    pub(super) fn parse(text: &str, legacy: bool, name: &'static str) -> Result<Self, String> {
         let is_udp = |text: &str| {
             let port = text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
             port.is_some_and(|port| port != 0)
@@ -45,7 +56,12 @@ impl Syslog {
                  host:port, such as localhost:514"
             ));
         };
-        Ok(Self { server, legacy })
+        let form = match (legacy, &server) {
+            (false, _) => Form::Rfc5424,
+            (true, Server::Udp(_)) => Form::Rfc3164,
+            (true, Server::Local(_)) => Form::Local3164,
+        };
+        Ok(Self { server, form, name })
     }
 
     /// Connects to it.
@@ -61,25 +77,31 @@ impl Syslog {
                     SocketAddr::V6(_) => ([0; 16], 0).into(),
                 };
                 let socket = UdpSocket::bind(any)?;
-                socket.connect(address)?;
+                socket.connect(address).with_context(|| {
+                    format!("the syslog server {server:?} cannot be reached from this machine")
+                })?;
+                socket.set_nonblocking(true)?; // a system that is stuck costs lines, not sessions
                 Socket::Udp(socket)
             }
             Server::Local(path) => local(path)?,
         };
         let facility = if is_daemon { DAEMON } else { USER };
         let host = gethostname::gethostname().to_string_lossy().into_owned();
-        Ok(Sender(Arc::new(Shared { socket, legacy: self.legacy, facility, host })))
+        let shared = Shared { socket, form: self.form, facility, name: self.name, host };
+        Ok(Sender(Arc::new(shared)))
     }
 }
 
 #[cfg(unix)]
 fn local(path: &std::path::Path) -> Result<Socket> {
-    let socket = std::os::unix::net::UnixDatagram::unbound()?;
-    socket.connect(path).with_context(|| {
+    use std::os::unix::net::UnixDatagram;
+    UnixDatagram::unbound()?.connect(path).with_context(|| {
         format!("no syslog server listens on {path:?}; start it, or name its socket")
     })?;
+    // Not connected: a server that is started again has another socket under the same name.
+    let socket = UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?; // a server that is stuck costs lines, not sessions
-    Ok(Socket::Local(socket))
+    Ok(Socket::Local(socket, path.to_owned()))
 }
 
 #[cfg(not(unix))]
@@ -91,7 +113,7 @@ fn local(path: &std::path::Path) -> Result<Socket> {
 enum Socket {
     Udp(UdpSocket),
     #[cfg(unix)]
-    Local(std::os::unix::net::UnixDatagram),
+    Local(std::os::unix::net::UnixDatagram, PathBuf),
 }
 
 /// Sends each log line as one datagram.
@@ -101,8 +123,9 @@ pub(super) struct Sender(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     socket: Socket,
-    legacy: bool,
+    form: Form,
     facility: u8,
+    name: &'static str,
     host: String,
 }
 
@@ -154,7 +177,7 @@ impl Drop for Line {
         let _ = match &self.shared.socket {
             Socket::Udp(socket) => socket.send(datagram.as_bytes()),
             #[cfg(unix)]
-            Socket::Local(socket) => socket.send(datagram.as_bytes()),
+            Socket::Local(socket, path) => socket.send_to(datagram.as_bytes(), path),
         };
     }
 }
@@ -164,15 +187,31 @@ impl Shared {
         let priority = self.facility * 8 + severity;
         let process = std::process::id();
         let now = jiff::Timestamp::now();
-        let host = &self.host;
-        if self.legacy {
-            // RFC 3164 §4.1.2: local time, no year.
-            let local = now.to_zoned(jiff::tz::TimeZone::system());
-            let time = local.strftime("%b %e %H:%M:%S");
-            format!("<{priority}>{time} {host} wsferry[{process}]: {text}")
-        } else {
-            let time = now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
-            format!("<{priority}>1 {time} {host} wsferry {process} - - {text}")
+        let Self { host, name, .. } = self;
+        // RFC 3164 §4.1.2: local time, no year.
+        let local =
+            || now.to_zoned(jiff::tz::TimeZone::system()).strftime("%b %e %H:%M:%S").to_string();
+        let mut datagram = match self.form {
+            Form::Rfc5424 => {
+                let time = now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+                format!("<{priority}>1 {time} {host} {name} {process} - - ")
+            }
+            Form::Rfc3164 => format!("<{priority}>{} {host} {name}[{process}]: ", local()),
+            Form::Local3164 => format!("<{priority}>{} {name}[{process}]: ", local()),
+        };
+        // A message is one line, whatever an error may hold.
+        datagram.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c }));
+        datagram.truncate(datagram.floor_char_boundary(self.form.longest()));
+        datagram
+    }
+}
+
+impl Form {
+    /// As many bytes every server should take (RFC 5424 §6.1), or may take (RFC 3164 §4.1).
+    const fn longest(self) -> usize {
+        match self {
+            Self::Rfc5424 => 2048,
+            Self::Rfc3164 | Self::Local3164 => 1024,
         }
     }
 }

@@ -94,6 +94,8 @@ pub(super) struct Guard {
     head_until: Option<Pin<Box<Sleep>>>,
     /// Until when a blocked write must go on.
     write_until: Option<Pin<Box<Sleep>>>,
+    /// How far the client had come when that was set.
+    taken: u64,
     rejection: Option<Rejection>,
 }
 
@@ -110,6 +112,7 @@ impl Guard {
             write_timeout,
             head_until: None,
             write_until: None,
+            taken: 0,
             rejection: None,
         }
     }
@@ -173,11 +176,11 @@ impl Guard {
     }
 
     /// Bounds how long a write may be blocked.
-    fn written(
+    fn written<T>(
         &mut self,
         cx: &mut Context<'_>,
-        written: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.write_until = None;
             return written;
@@ -186,10 +189,18 @@ impl Guard {
             return Poll::Pending;
         }
         let until = Instant::now() + self.write_timeout;
+        if self.write_until.is_none() {
+            self.taken = self.stream.taken();
+        }
         let timer =
             self.write_until.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
-        if timer.as_mut().poll(cx).is_ready() {
-            return self.reject(Rejection::WriteTimeout);
+        while timer.as_mut().poll(cx).is_ready() {
+            let taken = self.stream.taken();
+            if taken <= self.taken {
+                return self.reject(Rejection::WriteTimeout);
+            }
+            self.taken = taken; // it is slow, but takes what the system holds
+            timer.as_mut().reset(until);
         }
         Poll::Pending
     }
@@ -245,8 +256,10 @@ impl Write for Guard {
         self.stream.is_write_vectored()
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(())) // nothing is buffered here
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = this.stream.poll_flush(cx);
+        this.written(cx, flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -3,12 +3,13 @@
 use std::io;
 
 use http::StatusCode;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Front;
 use super::connection::{FAREWELL, refuse};
 use crate::client::ClientAddress;
-use crate::net::tls::{Reload, common_names};
+use crate::error::words;
+use crate::net::tls::{Acceptor, Reload, common_names};
 use crate::net::{Farewell, Stream, farewell};
 use crate::observe;
 
@@ -21,42 +22,69 @@ pub(super) struct Secured {
 
 /// Makes the connection what it is to be: TLS when its first byte says so. `None`: it has ended.
 pub(super) async fn secure(
-    stream: Stream,
+    mut stream: Stream,
     client: ClientAddress,
     front: &Front,
 ) -> Option<Secured> {
-    if front.tls.is_none() {
+    let Some(tls) = &front.tls else {
         return Some(Secured { stream, common_names: Vec::new() });
+    };
+    let until = Instant::now() + front.header_timeout;
+    let begins_with_tls = tokio::select! {
+        first = timeout_at(until, stream.begins_with_tls()) => first,
+        () = front.drain.cancelled() => return None,
+    };
+    // A client that says nothing, or is gone, is worth no line: with TLS or without.
+    let Ok(Ok(begins_with_tls)) = begins_with_tls else { return None };
+    if begins_with_tls {
+        let (config, reload) = tls.current();
+        tell(reload, tls);
+        let handshake = timeout_at(until, stream.accept_tls(config));
+        let handshake = tokio::select! {
+            handshake = handshake => handshake,
+            () = async {
+                front.drain.cancelled().await;
+                sleep(FAREWELL).await;
+            } => return None,
+        };
+        return match handshake {
+            Ok(handshake) => handshaken(handshake, client).await,
+            Err(_) => {
+                observe::tls_failed(client, &"the TLS handshake took too long");
+                None
+            }
+        };
     }
-    match timeout(front.header_timeout, handshake(stream, client, front)).await {
-        Ok(Ok(secured)) => secured,
-        Ok(Err(error)) => {
-            observe::tls_failed(client, &error);
-            None
+    if front.tls_only {
+        let reason = "this port speaks TLS only: use https:// or wss://";
+        refuse(&mut stream, client, StatusCode::FORBIDDEN, reason, "").await;
+        farewell(stream, Farewell::Polite, FAREWELL).await;
+        return None;
+    }
+    Some(Secured { stream, common_names: Vec::new() })
+}
+
+/// What became of a handshake.
+async fn handshaken(
+    handshake: Result<Stream, (io::Error, Stream)>,
+    client: ClientAddress,
+) -> Option<Secured> {
+    match handshake {
+        Ok(stream) => {
+            let common_names = stream.certificate().map(common_names).unwrap_or_default();
+            Some(Secured { stream, common_names })
         }
-        Err(_) => {
-            observe::tls_failed(client, &"it took too long");
+        Err((error, stream)) => {
+            observe::tls_failed(client, &words(&error));
+            // The alert is on its way: a reset would overtake it.
+            farewell(stream, Farewell::Polite, FAREWELL).await;
             None
         }
     }
 }
 
-async fn handshake(
-    mut stream: Stream,
-    client: ClientAddress,
-    front: &Front,
-) -> io::Result<Option<Secured>> {
-    let Some(tls) = front.tls.as_ref() else { return Ok(None) };
-    if !stream.begins_with_tls().await? {
-        if front.tls_only {
-            let reason = "this port speaks TLS only: use https:// or wss://";
-            refuse(&mut stream, client, StatusCode::BAD_REQUEST, reason, "").await;
-            farewell(stream, Farewell::Polite, FAREWELL).await;
-            return Ok(None);
-        }
-        return Ok(Some(Secured { stream, common_names: Vec::new() }));
-    }
-    let (config, reload) = tls.current();
+/// Logs what became of files that changed.
+fn tell(reload: Option<Reload>, tls: &Acceptor) {
     match reload {
         Some(Reload::Replaced) => {
             observe::certificate_replaced();
@@ -65,7 +93,4 @@ async fn handshake(
         Some(Reload::Failed(error)) => observe::certificate_kept(&error),
         None => {}
     }
-    let stream = stream.accept_tls(config).await?;
-    let common_names = stream.certificate().map(common_names).unwrap_or_default();
-    Ok(Some(Secured { stream, common_names }))
 }

@@ -26,10 +26,11 @@ pub enum Listener {
     /// A Unix socket.
     #[cfg(unix)]
     Unix {
+        /// What removes its name, before it closes: a name without a listener could be taken by
+        /// another process in between. `None` when somebody else opened it.
+        name: Option<super::unix::Name>,
         /// The socket.
         listener: UnixListener,
-        /// What removes its name when it closes; `None` when somebody else opened it.
-        name: Option<super::unix::Name>,
     },
 }
 

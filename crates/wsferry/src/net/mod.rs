@@ -5,6 +5,7 @@ mod file;
 mod group;
 mod http;
 mod listen;
+mod secured;
 mod socket;
 mod splice;
 mod stream;

@@ -98,15 +98,12 @@ impl Socket {
     /// Bytes that were written but that the other machine has not acknowledged. 0 where the system
     /// cannot tell.
     pub fn unacknowledged(&self) -> usize {
-        match self {
-            Self::Tcp(socket) => system::unacknowledged(socket),
-            #[cfg(unix)]
-            Self::Unix(_) => 0,
-        }
+        either!(self, socket => system::unacknowledged(socket))
     }
 
     /// Ends the connection with RST, where the socket knows that: the other side must not take what
-    /// it got for everything.
+    /// it got for everything. A Unix socket knows it only where this side leaves bytes unread
+    /// (`ECONNRESET` there); else its other side sees an end like every other.
     pub fn abort(self) {
         match self {
             Self::Tcp(socket) => {

@@ -11,8 +11,9 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::Interest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use super::secured::{Counted, Secured};
 use super::socket::Socket;
 
 /// The first byte of a TLS connection: a record that holds a handshake (RFC 8446 §5.1).
@@ -24,7 +25,7 @@ pub enum Stream {
     /// The bytes as they are.
     Plain(Socket),
     /// TLS.
-    Tls(Box<TlsStream<Socket>>),
+    Tls(Box<Secured>),
 }
 
 impl Stream {
@@ -51,14 +52,16 @@ impl Stream {
     /// Makes TLS of an accepted connection.
     ///
     /// # Errors
-    /// The client's handshake is no good; it was told so.
-    pub async fn accept_tls(self, config: Arc<rustls::ServerConfig>) -> io::Result<Self> {
-        match self {
-            Self::Plain(socket) => {
-                let stream = TlsAcceptor::from(config).accept(socket).await?;
-                Ok(Self::Tls(Box::new(stream.into())))
-            }
-            tls @ Self::Tls(_) => Ok(tls),
+    /// The client's handshake is no good. It was told so by the last bytes on the connection, which
+    /// comes back to be left politely.
+    pub async fn accept_tls(
+        self,
+        config: Arc<rustls::ServerConfig>,
+    ) -> Result<Self, (io::Error, Self)> {
+        let Self::Plain(socket) = self else { return Ok(self) };
+        match TlsAcceptor::from(config).accept(Counted::new(socket)).into_fallible().await {
+            Ok(stream) => Ok(Self::Tls(Box::new(Secured::new(stream)))),
+            Err((error, counted)) => Err((error, Self::Plain(counted.socket))),
         }
     }
 
@@ -71,19 +74,15 @@ impl Stream {
         config: Arc<rustls::ClientConfig>,
         name: ServerName<'static>,
     ) -> io::Result<Self> {
-        match self {
-            Self::Plain(socket) => {
-                let stream = TlsConnector::from(config).connect(name, socket).await?;
-                Ok(Self::Tls(Box::new(stream.into())))
-            }
-            tls @ Self::Tls(_) => Ok(tls),
-        }
+        let Self::Plain(socket) = self else { return Ok(self) };
+        let stream = TlsConnector::from(config).connect(name, Counted::new(socket)).await?;
+        Ok(Self::Tls(Box::new(Secured::new(stream))))
     }
 
     /// The certificate that the other side proved to have.
     pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
         let Self::Tls(stream) = self else { return None };
-        stream.get_ref().1.peer_certificates()?.first()
+        stream.state().peer_certificates()?.first()
     }
 
     /// The socket, if the bytes go into it as they are.
@@ -102,7 +101,7 @@ impl Stream {
     fn socket(&self) -> &Socket {
         match self {
             Self::Plain(socket) => socket,
-            Self::Tls(stream) => stream.get_ref().0,
+            Self::Tls(stream) => stream.socket(),
         }
     }
 
@@ -163,14 +162,21 @@ impl Stream {
         self.socket().unacknowledged()
     }
 
+    /// A number that grows when the other machine takes bytes, for as long as a write is blocked: what
+    /// looks like a stall may be a slow reader of what the system holds.
+    pub fn taken(&self) -> u64 {
+        let written = match self {
+            Self::Plain(_) => u64::MAX,
+            Self::Tls(stream) => stream.written(),
+        };
+        written.saturating_sub(self.unacknowledged() as u64)
+    }
+
     /// Ends the connection with RST: the other side must not take what it got for everything.
     pub fn abort(self) {
         match self {
             Self::Plain(socket) => socket.abort(),
-            Self::Tls(stream) => match *stream {
-                TlsStream::Client(stream) => stream.into_inner().0.abort(),
-                TlsStream::Server(stream) => stream.into_inner().0.abort(),
-            },
+            Self::Tls(stream) => stream.into_socket().abort(),
         }
     }
 }

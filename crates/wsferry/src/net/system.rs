@@ -1,6 +1,5 @@
 //! What only the system can tell: a leaf with the platform's calls and the portable way beside each.
 
-use tokio::net::TcpStream;
 use wsferry_proto::HostName;
 
 /// How many file descriptors this process may have; `None` where there is no such limit.
@@ -24,10 +23,11 @@ pub fn machine_names() -> Vec<HostName> {
     [full, short, local].iter().filter_map(|name| name.parse().ok()).collect()
 }
 
-/// Bytes written to a socket that the other machine has not acknowledged (`SIOCOUTQ`, tcp(7)).
+/// Bytes written to a socket that the other machine has not acknowledged (`SIOCOUTQ`, tcp(7)). On a
+/// Unix socket: the memory of those that the other process has not read.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-pub(super) fn unacknowledged(socket: &TcpStream) -> usize {
+pub(super) fn unacknowledged(socket: &impl std::os::fd::AsFd) -> usize {
     use rustix::ioctl::{Getter, ioctl};
     /// `SIOCOUTQ` has the number of `TIOCOUTQ`.
     const SIOCOUTQ: rustix::ioctl::Opcode = 0x5411;
@@ -38,6 +38,6 @@ pub(super) fn unacknowledged(socket: &TcpStream) -> usize {
 
 /// Not known here: what was written counts as arrived.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn unacknowledged(_socket: &TcpStream) -> usize {
+pub(super) fn unacknowledged<S>(_socket: &S) -> usize {
     0
 }

@@ -1,24 +1,36 @@
 //! Unix sockets to listen on, and sockets that were opened by whoever started this process.
 
+use std::fs::{File, Metadata, Permissions, TryLockError};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::SocketAddr as UnixAddress;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use socket2::{Domain, Socket as System};
+use socket2::{Domain, SockAddr, Socket as System, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::{Listener, Socket, Stream};
 use crate::client::ClientAddress;
 use crate::error::StartError;
 
+/// How long another process that starts in the same folder may take.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
 /// The name of a Unix socket, which goes with its listener.
 #[derive(Debug)]
-pub struct Name(PathBuf);
+pub struct Name {
+    path: PathBuf,
+    /// Device and number of the file: another socket that got the name stays.
+    file: (u64, u64),
+}
 
 impl Drop for Name {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        if std::fs::symlink_metadata(&self.path).is_ok_and(|there| number(&there) == self.file) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -29,19 +41,45 @@ impl Drop for Name {
 /// A sentence about the path.
 pub fn listen_unix(path: &Path, mode: u32) -> Result<Listener, StartError> {
     let error = |source| StartError::UnixListen { path: path.to_owned(), source };
+    UnixAddress::from_pathname(path).map_err(error)?; // too long: nobody could connect to it
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let lock = lock(folder);
     make_room(path)?;
-    // Bound under another name and then renamed, so that nobody finds it with other rights.
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}", std::process::id()));
-    let draft = PathBuf::from(draft);
-    let _ = std::fs::remove_file(&draft);
+    // Bound under another name and then renamed, so that nobody finds it with other rights. The name
+    // is short, because the whole path must fit into an address.
+    let draft = folder.join(format!(".{}", std::process::id()));
+    if std::fs::symlink_metadata(&draft).is_ok_and(|there| there.file_type().is_socket()) {
+        let _ = std::fs::remove_file(&draft);
+    }
     let listener = UnixListener::bind(&draft).map_err(error)?;
-    let rights = std::fs::Permissions::from_mode(mode);
-    std::fs::set_permissions(&draft, rights)
-        .and_then(|()| std::fs::rename(&draft, path))
+    let name = std::fs::set_permissions(&draft, Permissions::from_mode(mode))
+        .and_then(|()| std::fs::symlink_metadata(&draft))
+        .and_then(|there| std::fs::rename(&draft, path).map(|()| number(&there)))
         .inspect_err(|_| drop(std::fs::remove_file(&draft)))
+        .map(|file| Name { path: path.to_owned(), file })
         .map_err(error)?;
-    Ok(Listener::Unix { listener, name: Some(Name(path.to_owned())) })
+    drop(lock);
+    Ok(Listener::Unix { name: Some(name), listener })
+}
+
+fn number(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+/// Keeps two processes from replacing the same left-over socket at once. `None` where the folder
+/// cannot be locked: then only that is not noticed.
+fn lock(folder: &Path) -> Option<File> {
+    let folder = File::open(folder).ok()?;
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(_) => return None,
+        }
+    }
 }
 
 /// Makes sure that nothing is lost when a socket is put at `path`.
@@ -50,86 +88,97 @@ fn make_room(path: &Path) -> Result<(), StartError> {
     if !there.file_type().is_socket() {
         return Err(StartError::NoSocket { path: path.to_owned() });
     }
-    match std::os::unix::net::UnixStream::connect(path) {
+    match knock(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()), // nobody listens
         _ => Err(StartError::UnixInUse { path: path.to_owned() }),
     }
 }
 
-/// What the standard input of a process is that inetd started.
+/// Connects without waiting: a program whose queue is full listens too.
+fn knock(path: &Path) -> io::Result<()> {
+    let socket = System::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)
+}
+
+/// A socket that whoever started this process opened for it.
 #[derive(Debug)]
 pub enum Inherited {
-    /// A socket that listens: `wait` in inetd.conf.
+    /// One that listens: `wait` in inetd.conf, `Accept=no` in a socket unit.
     Listener(Listener),
-    /// A connection that was accepted already: `nowait`.
+    /// A connection that was accepted already: `nowait`, `Accept=yes`.
     Connection(Stream, ClientAddress),
 }
 
-/// Takes the socket that is the standard input.
+/// Takes the socket that is the standard input, which is nothing from then on.
 ///
 /// # Errors
-/// It is not a stream socket.
+/// It is not a stream socket, or it is not connected.
 pub fn inherited() -> Result<Inherited, StartError> {
-    let own = || -> io::Result<Inherited> {
-        let socket = System::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-        socket.set_nonblocking(true)?;
-        if socket.is_listener()? {
-            return Ok(Inherited::Listener(listener(socket)?));
-        }
-        let is_unix = socket.domain()? == Domain::UNIX;
-        let client = socket.peer_addr()?.as_socket();
-        let fd = OwnedFd::from(socket);
-        match client {
-            _ if is_unix => {
-                let stream = UnixStream::from_std(fd.into())?;
-                Ok(Inherited::Connection(Stream::Plain(Socket::Unix(stream)), ClientAddress::Unix))
-            }
-            Some(client) => {
-                let stream = TcpStream::from_std(fd.into())?;
-                let stream = Stream::Plain(Socket::dialed(stream)); // its options are not set yet
-                Ok(Inherited::Connection(stream, client.into()))
-            }
-            None => Err(io::ErrorKind::Unsupported.into()),
-        }
+    let take = || {
+        let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
+        // The connection ends when the session leaves it, not when the process does.
+        rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+        adopt(socket)
     };
-    own().map_err(StartError::Inherited)
+    take().map_err(StartError::Inherited)
 }
 
-/// The listening sockets that systemd opened for this process (`LISTEN_FDS`, `sd_listen_fds(3)`);
-/// none when it was started otherwise.
+/// The sockets that systemd opened for this process (`LISTEN_FDS`, `sd_listen_fds(3)`); none when it
+/// was started otherwise.
 ///
 /// # Errors
-/// One of them is not a listening stream socket.
-pub fn activated() -> Result<Vec<Listener>, StartError> {
+/// One of them is not a stream socket.
+pub fn activated() -> Result<Vec<Inherited>, StartError> {
     let mut given = listenfd::ListenFd::from_env();
-    let take = |index: usize, given: &mut listenfd::ListenFd| -> io::Result<Option<Listener>> {
+    let mut take = |index| -> io::Result<Option<Inherited>> {
         // The kind is not known before it is taken, and a wrong guess leaves it there.
         if let Ok(Some(unix)) = given.take_unix_listener(index) {
-            return listener(System::from(OwnedFd::from(unix))).map(Some);
+            return adopt(unix.into()).map(Some);
         }
-        given
-            .take_tcp_listener(index)?
-            .map(|tcp| listener(System::from(OwnedFd::from(tcp))))
-            .transpose()
+        given.take_tcp_listener(index)?.map(|tcp| adopt(tcp.into())).transpose()
     };
-    let mut listeners = Vec::new();
-    for index in 0..given.len() {
-        listeners.extend(take(index, &mut given).map_err(StartError::Activated)?);
+    let mut sockets = Vec::new();
+    let mut index = 0;
+    while let Some(socket) = take(index).map_err(StartError::Activated)? {
+        sockets.push(socket);
+        index += 1;
     }
-    Ok(listeners)
+    Ok(sockets)
 }
 
-fn listener(socket: System) -> io::Result<Listener> {
+/// Finds out what a socket is.
+fn adopt(socket: OwnedFd) -> io::Result<Inherited> {
+    let socket = System::from(socket);
     socket.set_nonblocking(true)?;
-    let is_unix = socket.domain()? == Domain::UNIX;
-    if !is_unix {
-        // For those that are accepted. A socket of another family may refuse them.
-        let _ = super::socket::set_options(&socket2::SockRef::from(&socket));
+    if socket.r#type()? != Type::STREAM {
+        return Err(io::Error::other("it is not a stream socket"));
     }
-    let fd = OwnedFd::from(socket);
-    Ok(if is_unix {
-        Listener::Unix { listener: UnixListener::from_std(fd.into())?, name: None }
-    } else {
-        Listener::Tcp(TcpListener::from_std(fd.into())?)
+    let is_unix = socket.domain()? == Domain::UNIX;
+    if socket.is_listener()? {
+        if !is_unix {
+            // For those that are accepted. A socket of another family may refuse them.
+            let _ = super::socket::set_options(&socket2::SockRef::from(&socket));
+        }
+        let listener = if is_unix {
+            let listener = UnixListener::from_std(OwnedFd::from(socket).into())?;
+            Listener::Unix { name: None, listener }
+        } else {
+            Listener::Tcp(TcpListener::from_std(socket.into())?)
+        };
+        return Ok(Inherited::Listener(listener));
+    }
+    let client = socket.peer_addr()?.as_socket();
+    let socket = OwnedFd::from(socket);
+    Ok(match client {
+        Some(client) => {
+            let stream = TcpStream::from_std(socket.into())?;
+            let stream = Stream::Plain(Socket::dialed(stream)); // its options are not set yet
+            Inherited::Connection(stream, client.into())
+        }
+        None => {
+            let stream = UnixStream::from_std(socket.into())?;
+            Inherited::Connection(Stream::Plain(Socket::Unix(stream)), ClientAddress::Unix)
+        }
     })
 }

@@ -120,6 +120,7 @@ impl Deframe {
                         self.stall.blocked(now);
                         return Poll::Pending;
                     };
+                    self.stall.progress();
                     self.broken = flushed.err();
                 }
                 if self.end.is_none() && !self.raw.is_empty() {
@@ -139,7 +140,11 @@ impl Deframe {
             if self.end.is_some() {
                 if self.broken.is_none() && !self.was_cut {
                     // An error means that the target has ended already: there is nobody to tell.
-                    let _ = ready!(target.poll_shutdown(cx));
+                    if target.poll_shutdown(cx).is_pending() {
+                        self.stall.blocked(now); // the end of TLS has to wait as other bytes do
+                        return Poll::Pending;
+                    }
+                    self.stall.progress();
                 }
                 self.is_finished = true;
                 return Poll::Ready(Turn::Over);

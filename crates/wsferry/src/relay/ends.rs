@@ -36,6 +36,13 @@ impl Relay {
         if let Some(end) = self.enframe.end.take() {
             let cause = match (end, &self.deframe.broken) {
                 (TargetEnd::NotText, _) => Cause::TargetNotText,
+                // A target that is done with its client drops TLS without a word, as many do.
+                (TargetEnd::Failed(error), None)
+                    if error.kind() == std::io::ErrorKind::UnexpectedEof
+                        && self.machine.received_close().is_some() =>
+                {
+                    Cause::TargetClosed
+                }
                 (TargetEnd::Failed(error), _) => Cause::TargetFailed(words(&error)),
                 // A reset is reported once: if a write met it, the read behind it looks like FIN.
                 (TargetEnd::Complete, Some(error)) if is_reset(error) => {
@@ -134,13 +141,17 @@ impl Relay {
                 self.wait_for_client();
             }
         }
-        if self.deframe.stall.elapsed(now) {
+        let streams = self.streams.as_ref();
+        let taken = || streams.map_or(0, |streams| streams.target.taken());
+        if self.deframe.stall.elapsed(now, taken) {
             self.close(Cause::WriteTimeout(Direction::ToTarget));
             self.deframe.stall.progress();
             self.deframe.broken = Some(std::io::ErrorKind::TimedOut.into());
             self.deframe.was_cut = true;
         }
-        if self.enframe.stall.elapsed(now) {
+        let streams = self.streams.as_ref();
+        let taken = || streams.map_or(0, |streams| streams.client.taken());
+        if self.enframe.stall.elapsed(now, taken) {
             self.cause.get_or_insert(Cause::WriteTimeout(Direction::ToClient));
             self.enframe.stall.progress();
             self.enframe.broken = Some(std::io::ErrorKind::TimedOut.into());

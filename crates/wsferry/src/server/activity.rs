@@ -1,50 +1,61 @@
 //! How many sessions there are, and since when there is none.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::future::pending;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
 /// The sessions of a gateway.
 #[derive(Debug)]
-pub(super) struct Activity {
-    sessions: AtomicUsize,
+pub(super) struct Activity(Mutex<State>);
+
+/// Both under one lock: the end of the last session is never seen without its time.
+#[derive(Debug)]
+struct State {
+    sessions: usize,
     /// When the last session ended, or the gateway began.
-    idle_since: Mutex<Instant>,
+    idle_since: Instant,
 }
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self { sessions: AtomicUsize::new(0), idle_since: Mutex::new(Instant::now()) }
+        Self(Mutex::new(State { sessions: 0, idle_since: Instant::now() }))
     }
 
     /// How many there are.
     pub(super) fn sessions(&self) -> usize {
-        self.sessions.load(Ordering::Relaxed)
+        self.state().sessions
     }
 
     pub(super) fn begin(&self) {
-        self.sessions.fetch_add(1, Ordering::Relaxed);
+        self.state().sessions += 1;
     }
 
     pub(super) fn end(&self) {
-        *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        self.sessions.fetch_sub(1, Ordering::Relaxed);
+        let mut state = self.state();
+        state.sessions -= 1;
+        state.idle_since = Instant::now();
     }
 
     /// Waits until there has been no session for as long as `limit`.
     pub(super) async fn idle_for(&self, limit: Duration) {
         loop {
-            let since = *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner);
-            let until = match self.sessions() {
-                0 => since + limit,
-                _ => Instant::now() + limit,
+            let now = Instant::now();
+            let idle_since = match *self.state() {
+                State { sessions: 0, idle_since } => idle_since,
+                State { .. } => now,
             };
-            if until <= Instant::now() {
+            // A limit beyond what a clock can tell never comes.
+            let Some(until) = idle_since.checked_add(limit) else { return pending().await };
+            if until <= now {
                 return;
             }
             sleep_until(until).await;
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

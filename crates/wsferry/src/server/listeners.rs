@@ -57,9 +57,9 @@ impl Listeners {
     pub(super) async fn open(listen: &Listen) -> Result<Self, StartError> {
         #[cfg(unix)]
         if *listen != Listen::Inherited {
-            let listeners = net::activated()?;
-            if !listeners.is_empty() {
-                return Ok(Self { listeners, connection: None });
+            let sockets = net::activated()?;
+            if !sockets.is_empty() {
+                return Ok(sockets.into_iter().collect());
             }
         }
         match listen {
@@ -73,14 +73,7 @@ impl Listeners {
                 Ok(Self { listeners, connection: None })
             }
             #[cfg(unix)]
-            Listen::Inherited => Ok(match net::inherited()? {
-                net::Inherited::Listener(listener) => {
-                    Self { listeners: vec![listener], connection: None }
-                }
-                net::Inherited::Connection(stream, client) => {
-                    Self { listeners: Vec::new(), connection: Some((stream, client)) }
-                }
-            }),
+            Listen::Inherited => Ok([net::inherited()?].into_iter().collect()),
         }
     }
 
@@ -98,5 +91,21 @@ impl Listeners {
             (tcp, _) if tcp.iter().all(|address| address.ip().is_loopback()) => Reach::Loopback,
             _ => Reach::Network,
         }
+    }
+}
+
+#[cfg(unix)]
+impl FromIterator<net::Inherited> for Listeners {
+    fn from_iter<I: IntoIterator<Item = net::Inherited>>(sockets: I) -> Self {
+        let mut all = Self::default();
+        for socket in sockets {
+            match socket {
+                net::Inherited::Listener(listener) => all.listeners.push(listener),
+                net::Inherited::Connection(stream, client) => {
+                    all.connection = Some((stream, client));
+                }
+            }
+        }
+        all
     }
 }

@@ -30,7 +30,7 @@ use crate::token;
 use activity::Activity;
 pub use listeners::Listen;
 use listeners::Listeners;
-use wrapped::{Ended, Prepared};
+use wrapped::{Ended, Prepared, Wrapped};
 
 /// Descriptors that are kept for listeners, files, the runtime, answers to those turned away, and
 /// the pipes of sessions that move much.
@@ -105,8 +105,16 @@ pub enum RouteSettings {
 #[derive(Debug)]
 pub struct Gateway {
     listeners: Listeners,
-    program: Option<Prepared>,
+    program: Program,
     shared: Arc<Shared>,
+}
+
+/// The wrapped program, if there is one.
+#[derive(Debug)]
+enum Program {
+    None,
+    Prepared(Prepared),
+    Running(Box<Wrapped>),
 }
 
 /// What all connections of a gateway share.
@@ -182,6 +190,7 @@ impl Gateway {
             next_session: AtomicU64::new(1),
             activity: Activity::new(),
         };
+        let program = program.map_or(Program::None, Program::Prepared);
         Ok(Self { listeners, program, shared: Arc::new(shared) })
     }
 
@@ -200,19 +209,31 @@ impl Gateway {
         self.shared.front.stop.clone()
     }
 
+    /// Starts the wrapped program, if there is one that does not run yet.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub async fn start_program(&mut self) -> Result<(), StartError> {
+        self.program = match std::mem::replace(&mut self.program, Program::None) {
+            Program::Prepared(program) => Program::Running(Box::new(program.start().await?)),
+            other => other,
+        };
+        Ok(())
+    }
+
     /// Accepts until it is stopped, then drains: clients get Close 1001, targets FIN. Returns at the
     /// latest after `drain_timeout`; the sessions that are left then end with the runtime. A wrapped
     /// program runs meanwhile.
     ///
     /// # Errors
     /// The wrapped program cannot be started.
-    pub async fn run(self) -> Result<Ended, StartError> {
+    pub async fn run(mut self) -> Result<Ended, StartError> {
+        self.start_program().await?;
         let Self { listeners, program, shared } = self;
-        let Some(program) = program else {
+        let Program::Running(mut program) = program else {
             serve(listeners, shared).await;
             return Ok(Ended::Stopped);
         };
-        let mut program = program.start().await?;
         let stop = shared.front.stop.clone();
         let (ended, ()) = tokio::join!(program.supervise(&stop), serve(listeners, shared));
         program.end().await;

@@ -182,7 +182,7 @@ pub(super) async fn send_owed(client: &mut Stream, machine: &mut Connection) -> 
     let mut frame = [0; MAX_CONTROL_FRAME];
     loop {
         match machine.poll_control(Instant::now(), &mut frame, None) {
-            0 => return Ok(()),
+            0 => return client.flush().await,
             length => client.write_all(&frame[..length]).await?,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use wsferry_testkit::patience::{PATIENCE, soon, within};
 use wsferry_testkit::raw::{
@@ -14,28 +14,33 @@ use wsferry_testkit::targets::{self, End, Target};
 use crate::support::{Running, config_with};
 
 const MIB: u64 = 1 << 20;
-const UP: Pattern = Pattern::new(1);
-const DOWN: Pattern = Pattern::new(2);
+pub(crate) const UP: Pattern = Pattern::new(1);
+pub(crate) const DOWN: Pattern = Pattern::new(2);
 
 /// A target that sends `length` bytes of [`DOWN`] while it checks what comes of [`UP`], both at a
 /// moody pace. It sends FIN when it has sent everything and reports what it got.
 async fn both_ways(length: u64, seed: u64) -> Target<(u64, End)> {
-    Target::start(move |mut stream| async move {
-        let (mut read, mut write) = stream.split();
-        let (mut up, mut down) = (Dice::new(seed), Dice::new(seed + 1));
-        let send = async {
-            targets::send_stream(&mut write, DOWN, length, &mut down).await.unwrap();
-            write.shutdown().await.unwrap();
-        };
-        tokio::join!(targets::check_stream(&mut read, UP, &mut up), send).0
-    })
-    .await
+    Target::start(move |stream| move_both_ways(stream, length, seed)).await
+}
+
+pub(crate) async fn move_both_ways(
+    stream: impl AsyncRead + AsyncWrite,
+    length: u64,
+    seed: u64,
+) -> (u64, End) {
+    let (mut read, mut write) = tokio::io::split(stream);
+    let (mut up, mut down) = (Dice::new(seed), Dice::new(seed + 1));
+    let send = async {
+        targets::send_stream(&mut write, DOWN, length, &mut down).await.unwrap();
+        write.shutdown().await.unwrap();
+    };
+    tokio::join!(targets::check_stream(&mut read, UP, &mut up), send).0
 }
 
 /// Reads frames to the end at a moody pace and checks [`DOWN`]: how many bytes came, the payloads of
 /// the Pongs, the Close, and how the connection ended.
-async fn check_frames(
-    frames: &mut Frames<impl tokio::io::AsyncRead + Unpin>,
+pub(crate) async fn check_frames(
+    frames: &mut Frames<impl AsyncRead + Unpin>,
     dice: &mut Dice,
 ) -> (u64, Vec<Vec<u8>>, Option<Frame>, End) {
     let mut checker = Checker::new(DOWN);
@@ -69,16 +74,30 @@ async fn patient(target: std::net::SocketAddr) -> Running {
 async fn patient_with(target: std::net::SocketAddr, splice: bool) -> Running {
     let change = |config: &mut wsferry::server::Config| {
         config.session.relay.splice = splice;
-        config.session.relay.linger = 4 * PATIENCE;
-        config.session.relay.close_timeout = 4 * PATIENCE;
-        config.session.connect_timeout = 4 * PATIENCE;
+        be_patient(config);
     };
     Running::start(config_with(target, change)).await
 }
 
+pub(crate) fn be_patient(config: &mut wsferry::server::Config) {
+    config.session.relay.linger = 4 * PATIENCE;
+    config.session.relay.close_timeout = 4 * PATIENCE;
+    config.session.connect_timeout = 4 * PATIENCE;
+}
+
 /// One session that carries `length` bytes each way at once.
 async fn carry(gateway: &Running, length: u64, seed: u64) {
-    let (mut frames, mut write) = gateway.client().await.split();
+    let (frames, write) = gateway.client().await.split();
+    carry_over(frames, write, length, seed).await;
+}
+
+/// The same over a connection that is open.
+pub(crate) async fn carry_over(
+    mut frames: Frames<impl AsyncRead + Unpin>,
+    mut write: impl AsyncWrite + Unpin + Send + 'static,
+    length: u64,
+    seed: u64,
+) {
     let mut dice = Dice::new(seed);
     let sending = tokio::spawn(async move {
         let pings = send_frames(&mut write, UP, length, 1 << 20, &mut dice).await.unwrap();

@@ -25,11 +25,14 @@ mod replaying;
 mod service;
 mod stopping;
 mod support;
+mod tls;
 mod tls_settings;
 mod token_http;
 mod token_jwt;
 mod token_redis;
 #[cfg(unix)] // links, pipes and sockets
 mod tokens;
+#[cfg(unix)]
+mod unix_sockets;
 #[cfg(target_os = "linux")]
 mod wrapped;

@@ -1,17 +1,30 @@
 //! The program: the built binary, as a person runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test that cannot go on fails
 
+#[cfg(target_os = "linux")]
+mod activation;
 mod browser;
 mod cpp_servers;
+#[cfg(unix)]
+mod daemon;
 mod demo;
 mod documented;
 mod foreign_clients;
+#[cfg(unix)]
+mod inetd;
+mod listing;
 mod logging;
 mod replay;
 mod run_once;
 mod signals;
 mod start_up;
 mod support;
+#[cfg(unix)]
+mod syslog;
+mod timeouts;
+mod tls;
+#[cfg(unix)]
+mod unix_sockets;
 mod usage;
 #[cfg(target_os = "linux")]
 mod wrapped;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use futures_util::{SinkExt, StreamExt};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
@@ -20,7 +20,7 @@ use wsferry_testkit::program::Program;
 pub(crate) const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../demo");
 
 /// A client written by others.
-pub(crate) type Client = WebSocketStream<TcpStream>;
+pub(crate) type Client<S = TcpStream> = WebSocketStream<S>;
 
 /// Starts the program that was built for this test.
 pub(crate) fn wsferry(arguments: &[&str]) -> Program {
@@ -39,6 +39,22 @@ pub(crate) async fn try_connect(port: u16, origin: Option<&str>) -> Result<Clien
         request.headers_mut().insert("origin", HeaderValue::from_str(origin).unwrap());
     }
     let stream = soon(TcpStream::connect(("127.0.0.1", port))).await.expect("it listens");
+    upgrade(stream, request).await
+}
+
+/// Connects by a Unix socket, as a reverse proxy does for a page of `host`.
+#[cfg(unix)]
+pub(crate) async fn connect_unix(path: &Path, host: &str) -> Client<tokio::net::UnixStream> {
+    let request = format!("ws://{host}/").into_client_request().unwrap();
+    let stream = soon(tokio::net::UnixStream::connect(path)).await.expect("it listens");
+    upgrade(stream, request).await.expect("the handshake is accepted")
+}
+
+/// Makes a handshake: a client, or the status of the refusal.
+pub(crate) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    request: impl IntoClientRequest + Unpin,
+) -> Result<Client<S>, StatusCode> {
     let config = WebSocketConfig::default().max_frame_size(None).max_message_size(None);
     match soon(client_async_with_config(request, stream, Some(config))).await {
         Ok((client, _)) => Ok(client),
@@ -48,12 +64,15 @@ pub(crate) async fn try_connect(port: u16, origin: Option<&str>) -> Result<Clien
 }
 
 /// Says something as text.
-pub(crate) async fn say(client: &mut Client, text: &str) {
+pub(crate) async fn say<S: AsyncRead + AsyncWrite + Unpin>(client: &mut Client<S>, text: &str) {
     soon(client.send(Message::text(text))).await.expect("the connection is open");
 }
 
 /// Reads binary messages until as many bytes came as `expected` has, and compares.
-pub(crate) async fn hear(client: &mut Client, expected: &str) {
+pub(crate) async fn hear<S: AsyncRead + AsyncWrite + Unpin>(
+    client: &mut Client<S>,
+    expected: &str,
+) {
     let mut heard = Vec::new();
     while heard.len() < expected.len() {
         match soon(client.next()).await {
@@ -65,7 +84,9 @@ pub(crate) async fn hear(client: &mut Client, expected: &str) {
 }
 
 /// Reads to the Close, and leaves: its code and reason.
-pub(crate) async fn hear_close(mut client: Client) -> (u16, String) {
+pub(crate) async fn hear_close<S: AsyncRead + AsyncWrite + Unpin>(
+    mut client: Client<S>,
+) -> (u16, String) {
     let close = match soon(client.next()).await {
         Some(Ok(Message::Close(Some(close)))) => close,
         other => panic!("{other:?} came instead of a Close"),
@@ -75,7 +96,7 @@ pub(crate) async fn hear_close(mut client: Client) -> (u16, String) {
 }
 
 /// Closes as a page does, and waits until the other side has done so too.
-pub(crate) async fn leave(mut client: Client) {
+pub(crate) async fn leave<S: AsyncRead + AsyncWrite + Unpin>(mut client: Client<S>) {
     let close = CloseFrame { code: 1000.into(), reason: "".into() };
     soon(client.close(Some(close))).await.expect("the connection is open");
     assert_eq!(hear_close(client).await, (1000, String::new()));

@@ -147,3 +147,114 @@ async fn version_is_one_line() {
         assert_eq!(help(&[flag]).await, concat!("wsferry ", env!("CARGO_PKG_VERSION"), "\n"));
     }
 }
+
+/// Options whose wrong use is told before a plug-in is looked for, a file opened or a port bound.
+#[tokio::test]
+async fn options_that_need_another_one_are_told_with_it() {
+    let cases: [(&[&str], &str, &str); 10] = [
+        (&["--token-source", "x", "0"], "--token-source", "--token-plugin"),
+        (&["--host-token", "0", "echo:"], "--host-token", "--token-plugin"),
+        (&["--auth-source", "x", "0", "echo:"], "--auth-source", "--auth-plugin"),
+        (&["--web-auth", "--auth-plugin", "X", "0", "echo:"], "--web-auth", "--web"),
+        (&["--web-auth", "--web", ".", "0", "echo:"], "--web-auth", "--auth-plugin"),
+        (&["--web-listing", "0", "echo:"], "--web-listing", "--web"),
+        (&["--cafile", "x", "0", "echo:"], "--cafile", "--verify-client"),
+        (&["--ssl-target-cafile", "x", "0", "a:1"], "--ssl-target-cafile", "--ssl-target"),
+        (&["--ssl-target-insecure", "0", "a:1"], "--ssl-target-insecure", "--ssl-target"),
+        (&["--legacy-syslog", "0", "echo:"], "--legacy-syslog", "--syslog"),
+    ];
+    for (arguments, option, other) in cases {
+        let sentence = format!("{option} has no effect without {other}: give both, or neither");
+        assert_wrong(arguments, &[&sentence]).await;
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn options_that_exclude_each_other_are_told_together() {
+    let cases: [(&[&str], &str, &str); 7] = [
+        (&["--inetd", "--unix-listen", "x", "echo:"], "--inetd", "--unix-listen"),
+        (
+            &["--target-config", "x", "--token-plugin", "X", "0"],
+            "--target-config",
+            "--token-plugin",
+        ),
+        (
+            &["--web-listing", "--file-only", "--web", ".", "0", "echo:"],
+            "--web-listing",
+            "--file-only",
+        ),
+        (
+            &["--ssl-target", "--ssl-target-cafile", "x", "--ssl-target-insecure", "0", "a:1"],
+            "--ssl-target-cafile",
+            "--ssl-target-insecure",
+        ),
+        (&["--inetd", "-D", "echo:"], "--inetd", "--daemon"),
+        (&["--inetd", "--", "true"], "--inetd", "-- PROGRAM"),
+        (&["--unix-listen", "x", "--", "true"], "--unix-listen", "-- PROGRAM"),
+    ];
+    for (arguments, option, other) in cases {
+        let sentence = format!("{option} and {other} exclude each other: give one of them");
+        assert_wrong(arguments, &[&sentence]).await;
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn there_is_one_place_to_listen_and_one_target() {
+    let few = "too few arguments";
+    let cases: [(&[&str], &[&str]); 13] = [
+        (&["--run-once"], &[few, "a port to listen on"]),
+        (&["--unix-target", "x"], &[few, "a port to listen on"]),
+        (&["--inetd"], &[few, "give a target"]),
+        (&["--unix-listen", "x"], &[few, "give a target"]),
+        (&["--inetd", "0", "echo:"], &["\"0\" is not"]),
+        (&["--unix-listen", "x", "echo:", "more"], &["unexpected argument 'more'"]),
+        (&["--unix-target", "x", "0", "echo:"], &["unexpected argument 'echo:'"]),
+        (&["--allow-address", "a:1", "0", "echo:"], &["unexpected argument 'echo:'"]),
+        (
+            &["--unix-target", "x", "--allow-address", "a:1", "0"],
+            &["--unix-target and --allow-address both say where sessions lead"],
+        ),
+        (
+            &["--unix-target", "x", "27016", "--", "true"],
+            &["--unix-target and -- PROGRAM both say where sessions lead"],
+        ),
+        (
+            &["--allow-address", "a:1", "27016", "--", "true"],
+            &["--allow-address and -- PROGRAM both say where sessions lead"],
+        ),
+        (&["0", "--", "true"], &["-- PROGRAM needs the port", "in place of 0"]),
+        (&["0", "echo:", "--", "true"], &["-- PROGRAM"]),
+    ];
+    for (arguments, parts) in cases {
+        assert_wrong(arguments, parts).await;
+    }
+}
+
+#[tokio::test]
+async fn values_of_the_options_of_the_process_are_named_with_an_example() {
+    let gate = ["0", "echo:"];
+    let cases: [(&[&str], &[&str]); 7] = [
+        (&["--unix-listen-mode", "rw"], &["\"rw\"", "such as 0660"]),
+        (&["--unix-listen-mode", "0999"], &["\"0999\"", "such as 0660"]),
+        (&["--unix-listen-mode", "4755"], &["\"4755\"", "such as 0660"]),
+        (&["--timeout", "soon"], &["\"soon\"", "seconds"]),
+        (&["--idle-timeout=-1"], &["\"-1\"", "seconds"]),
+        (&["--syslog", "localhost"], &["\"localhost\"", "/dev/log", "localhost:514"]),
+        (&["--syslog", "localhost:0"], &["\"localhost:0\"", "localhost:514"]),
+    ];
+    for (arguments, parts) in cases {
+        assert_wrong(&[&gate[..], arguments].concat(), parts).await;
+    }
+}
+
+#[tokio::test]
+async fn tls_without_a_certificate_is_told_with_the_option_that_names_one() {
+    let gate = ["127.0.0.1:0", "echo:"];
+    for option in [&["--ssl-only"][..], &["--key", "x"], &["--verify-client"]] {
+        assert_wrong(&[&gate[..], option].concat(), &["--cert"]).await;
+    }
+    let wrong_version = ["--ssl-version", "tlsv1_1"];
+    assert_wrong(&[&gate[..], &wrong_version].concat(), &["tlsv1_1", "tlsv1_2"]).await;
+}

@@ -145,9 +145,14 @@ differences! {
         wsferry: "it does not start, and names the key",
         reason: "a mistake is told to the one who makes it",
     }
+    tls::a_plain_client_where_certificates_are_asked_for {
+        websockify: "it is let in, without a certificate",
+        wsferry: "403: --verify-client means --ssl-only",
+        reason: "the check would have a way around it on the same port",
+    }
     tls::a_plain_client_where_only_tls_is_welcome {
         websockify: "the connection is closed without a word",
-        wsferry: "no client gets in; what it is told may be an answer of HTTP",
+        wsferry: "403, with the scheme to use",
         reason: "whoever types http:// for https:// can see what is wrong",
     }
     tokens::a_token_and_another_one {

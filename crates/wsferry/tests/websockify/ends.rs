@@ -27,7 +27,7 @@ async fn inetd_gives_the_listening_socket(program: Subject) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let command = program.command(&["--inetd", &target]);
-    let _running = Program::spawn_with_stdin(command, OwnedFd::from(listener).into());
+    let _running = Program::spawn_with_stdin(command, OwnedFd::from(listener));
     for _ in 0..2 {
         let stream = tokio::net::TcpStream::connect(address).await.unwrap();
         let mut client = crate::client::upgrade(stream, address.port(), "/", &[]).await.unwrap();

@@ -261,9 +261,19 @@ pub(crate) async fn a_plain_client_where_only_tls_is_welcome(program: Subject) {
     let refusal = gateway.try_connect("/", &[]).await.err();
     match program {
         Subject::Websockify => assert_eq!(refusal, Some(Refusal::Ended)),
-        Subject::Wsferry => assert!(refusal.is_some()),
+        Subject::Wsferry => assert_eq!(refusal, Some(Refusal::Status(403))),
     }
     Tls::default().upgrade(&gateway).await;
+}
+
+pub(crate) async fn a_plain_client_where_certificates_are_asked_for(program: Subject) {
+    let options = ["--cert", &file("both.pem"), "--verify-client", "--cafile", &file("ca.pem")];
+    let gateway = gateway(program, &options).await;
+    let refusal = gateway.try_connect("/", &[]).await.err();
+    match program {
+        Subject::Websockify => assert_eq!(refusal, None),
+        Subject::Wsferry => assert_eq!(refusal, Some(Refusal::Status(403))),
+    }
 }
 
 /// A gateway whose target does not matter.

@@ -121,7 +121,7 @@ pub(super) struct TypedGate {
     /// Refuse connections without TLS
     #[arg(long, help_heading = TLS)]
     pub(super) ssl_only: bool,
-    /// Clients need a certificate
+    /// Clients need a certificate; connections without TLS are refused
     #[arg(long, help_heading = TLS, hide_short_help = true)]
     pub(super) verify_client: bool,
     /// CAs of the clients' certificates, PEM [default: those of the system]

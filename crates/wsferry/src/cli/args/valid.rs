@@ -38,7 +38,8 @@ impl TypedGate {
         let (listen, route) = self.addresses()?;
         let tls = self.tls(called, &mut notes)?;
         let mut config = config::plain(listen, route);
-        config.tls_only = self.ssl_only;
+        // Without TLS there is no certificate: a plain connection would be a way around the check.
+        config.tls_only = self.ssl_only || self.verify_client;
         config.tls = tls;
         config.target_tls = self.target_tls()?;
         config.auth_plugin = match self.auth_plugin.take() {
@@ -60,7 +61,7 @@ impl TypedGate {
         let log = Log {
             verbose: self.verbose,
             file: self.log_file.take().map(absolute),
-            syslog: self.syslog()?,
+            syslog: self.syslog(called)?,
             is_daemon: self.daemon,
             notes,
         };
@@ -334,11 +335,13 @@ impl TypedGate {
         relay.write_timeout = self.write_timeout;
     }
 
-    fn syslog(&mut self) -> Result<Option<Syslog>, Misuse> {
-        match self.syslog.take() {
-            Some(server) => Syslog::parse(&server, self.legacy_syslog).map(Some),
-            None => Ok(None),
-        }
+    fn syslog(&mut self, called: Called) -> Result<Option<Syslog>, Misuse> {
+        let name = match called {
+            Called::Wsferry => "wsferry",
+            Called::Websockify => "websockify",
+        };
+        let server = self.syslog.take();
+        server.map(|server| Syslog::parse(&server, self.legacy_syslog, name)).transpose()
     }
 }
 

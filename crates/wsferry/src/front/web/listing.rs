@@ -7,25 +7,28 @@ use http::Response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::response::{self, Body};
+use super::path;
 
 /// A name as one segment of a path (RFC 3986 §3.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The page; `None` when the directory cannot be read.
-pub(super) async fn answer(place: PathBuf) -> Option<Response<Body>> {
-    let page = tokio::task::spawn_blocking(move || page(&place)).await.ok()??;
+pub(super) async fn answer(root: &Path, place: PathBuf) -> Option<Response<Body>> {
+    let root = root.to_owned();
+    let page = tokio::task::spawn_blocking(move || page(&root, &place)).await.ok()??;
     Some(response::html(page))
 }
 
-fn page(place: &Path) -> Option<String> {
+fn page(root: &Path, place: &Path) -> Option<String> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(place).ok()?.flatten() {
         let Ok(mut name) = entry.file_name().into_string() else { continue };
-        // What is hidden is not served; what a link leads to is judged when it is asked for.
-        if name.starts_with('.') {
+        // Only what would be served: nothing hidden, no link that leads out.
+        if path::parse(&format!("/{}", utf8_percent_encode(&name, SEGMENT))).is_none() {
             continue;
         }
-        if entry.path().is_dir() {
+        let Some(found) = super::inside(root, &entry.path()) else { continue };
+        if found.is_dir() {
             name.push('/');
         }
         names.push(name);

@@ -75,7 +75,7 @@ impl Web {
                 Found::File(file) => send(&file, head).await,
                 Found::Directory => redirect(&head.uri),
                 Found::Contents(place) if matches!(self.0, Files::Listed(_)) => {
-                    listing::answer(place).await.unwrap_or_else(not_found)
+                    listing::answer(root, place).await.unwrap_or_else(not_found)
                 }
                 Found::Contents(_) => {
                     observe::not_listed();

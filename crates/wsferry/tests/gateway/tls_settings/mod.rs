@@ -76,11 +76,11 @@ async fn join(
     }
 }
 
-fn localhost() -> ServerName<'static> {
+pub(crate) fn localhost() -> ServerName<'static> {
     ServerName::try_from("localhost").unwrap()
 }
 
-fn settings(pair: &Pair) -> ServerSettings {
+pub(crate) fn settings(pair: &Pair) -> ServerSettings {
     ServerSettings {
         cert: pair.cert.clone(),
         key: Some(pair.key.clone()),
@@ -110,7 +110,7 @@ fn refusal(settings: ServerSettings, file: &Path) -> TlsError {
 }
 
 /// A client that trusts the CA, without a certificate yet.
-fn client_of(
+pub(crate) fn client_of(
     pki: &Pki,
     versions: &[&'static SupportedProtocolVersion],
 ) -> ConfigBuilder<ClientConfig, WantsClientCert> {
@@ -122,12 +122,12 @@ fn client_of(
         .with_root_certificates(roots)
 }
 
-fn client(pki: &Pki) -> Arc<ClientConfig> {
+pub(crate) fn client(pki: &Pki) -> Arc<ClientConfig> {
     Arc::new(client_of(pki, &[&TLS13, &TLS12]).with_no_client_auth())
 }
 
 /// The same with a certificate of its own.
-fn client_with(
+pub(crate) fn client_with(
     pki: &Pki,
     pair: &Pair,
     version: &'static SupportedProtocolVersion,
