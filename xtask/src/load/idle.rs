@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use mio::{Events, Interest, Poll, Token};
 
-use super::frames;
+use super::frames::{self, Pattern};
 use super::link::{Decode, Link, encode};
 use super::{Sample, Work};
 use crate::peers::Kind;
@@ -52,7 +52,9 @@ pub(super) fn open(
     sessions: usize,
     echoes: bool,
 ) -> Result<Vec<Link>> {
-    let message = encode(kind, [&[7; MOVED][..]]);
+    let mut payload = [0; MOVED];
+    Pattern::fill(&mut payload); // a sink checks it
+    let message = encode(kind, [&payload[..]]);
     let mut room = vec![0; 64 * 1024];
     let mut held = Vec::new();
     for index in 0..sessions {
