@@ -16,8 +16,8 @@ use crate::wire::Wire;
 const LISTENER: Token = Token(0);
 
 /// Serves until the process ends.
-pub(super) fn serve(listener: TcpListener, config: Option<Arc<rustls::ServerConfig>>) {
-    if let Err(error) = run(listener, config.as_ref()) {
+pub(super) fn serve(listener: TcpListener, config: Option<&Arc<rustls::ServerConfig>>) {
+    if let Err(error) = run(listener, config) {
         eprintln!("the echo target ended: {error}");
     }
 }

@@ -86,7 +86,7 @@ pub(crate) fn run(files: Option<(PathBuf, PathBuf)>) -> Result<()> {
     for config in transports() {
         let echo = mio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into())?;
         println!("{}", echo.local_addr()?);
-        std::thread::spawn(move || echo::serve(echo, config));
+        std::thread::spawn(move || echo::serve(echo, config.as_ref()));
     }
     for config in transports() {
         serve(config, source)?;
