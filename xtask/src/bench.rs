@@ -11,8 +11,10 @@ use crate::measure::Measure;
 use crate::options::Bench;
 use crate::peers::{self, Kind, Places};
 use crate::report::Report;
+use crate::rows::Transport;
 use crate::rows::{Csv, Row};
 use crate::target::Targets;
+use crate::tls::Tls;
 use crate::{keeper, plot};
 
 /// Between two programs: sockets of the last one are gone.
@@ -27,7 +29,12 @@ pub(crate) fn run(asked: &Bench) -> Result<()> {
     let directory = tempfile::tempdir()?.keep(); // the keeper removes it
     keeper::start(&directory)?;
     open_directory(&directory)?;
-    let targets = Targets::start()?;
+    let tls = Tls::make(&directory);
+    if let Err(reason) = &tls {
+        eprintln!("wss is left out: {reason:#}");
+    }
+    let tls = tls.ok();
+    let targets = Targets::start(tls.as_ref())?;
 
     std::fs::create_dir_all(out.join("runs"))?;
     let path = out.join("runs").join(format!("{}.csv", machine.date));
@@ -35,7 +42,8 @@ pub(crate) fn run(asked: &Bench) -> Result<()> {
     let started = Instant::now();
     let mut report = Report::default();
     for (measure, round) in rounds(asked) {
-        let points = measure.points(asked);
+        let mut points = measure.points(asked);
+        points.retain(|point| point.transport == Transport::Ws || tls.is_some());
         for index in 0..points.len() {
             for program in &programs {
                 let Some(point) = measure.adapt(&points, index, program) else { continue };
@@ -43,7 +51,7 @@ pub(crate) fn run(asked: &Bench) -> Result<()> {
                     continue;
                 }
                 progress(&format!("{} {point} {} #{round}", measure.name(), program.name));
-                let files = (directory.as_path(), asked);
+                let files = (directory.as_path(), tls.as_ref(), asked);
                 match measure.run(point, program, &targets, files) {
                     Ok(figures) => {
                         for (figure, value) in figures {
@@ -98,7 +106,7 @@ fn rounds(asked: &Bench) -> Vec<(Measure, usize)> {
 
 /// Whether the load generator without a program says anything.
 fn makes_sense_alone(measure: Measure) -> bool {
-    !matches!(measure, Measure::Idle | Measure::StartUp | Measure::Binary)
+    !matches!(measure, Measure::Idle | Measure::Crowd | Measure::StartUp | Measure::Binary)
 }
 
 fn places(asked: &Bench) -> Result<Places> {

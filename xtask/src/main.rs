@@ -2,7 +2,7 @@
 //!
 //! It measures wsferry and every relay that is installed, in turn, on this machine. The order of
 //! reading: [`options`] (what was asked for), [`bench`] (the rounds), [`measure`] (what is measured),
-//! `load/` (the clients), [`target`] (the servers), `peers/` (how each program is started),
+//! `load/` (the clients), [`target`] (the servers), [`tls`] (both for wss), `peers/` (how each program is started),
 //! [`report`] and [`plot`] (what is said in the end).
 
 mod bench;
@@ -18,7 +18,9 @@ mod rows;
 mod running;
 mod svg;
 mod target;
+mod tls;
 mod usage;
+mod wire;
 
 use clap::Parser;
 use options::{Command, Options};
@@ -26,7 +28,7 @@ use options::{Command, Options};
 fn main() -> anyhow::Result<()> {
     match Options::parse().command {
         Command::Bench(asked) => bench::run(&asked),
-        Command::Target => target::run(),
+        Command::Target { certificate, key } => target::run(certificate.zip(key)),
         Command::Keep { directory } => keeper::run(&directory),
     }
 }

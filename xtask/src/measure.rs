@@ -3,15 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::load::{Work, bulk, idle, roundtrip, sessions};
+use crate::load::{Work, bulk, crowd, idle, roundtrip, sessions};
 use crate::options::Bench;
 use crate::peers::Program;
-use crate::rows::{Figure, Parameters};
+use crate::rows::{Figure, Parameters, Transport};
 use crate::running::Running;
 use crate::target::Targets;
+use crate::tls::Tls;
 
 /// Clients that open and close sessions at once.
 const CLIENTS: usize = 8;
@@ -21,7 +22,12 @@ const STARTS: usize = 5;
 
 /// Long enough that each idle session of wsferry is pinged once (`--heartbeat`).
 const IDLE: Duration = Duration::from_secs(25);
-const IDLE_QUICK: Duration = Duration::from_secs(5);
+
+/// Where only memory counts.
+const IDLE_SHORT: Duration = Duration::from_secs(2);
+
+/// From so many sessions on the CPU of idle ones is looked at.
+const MANY: usize = 9000;
 
 const MIB: f64 = (1 << 20) as f64;
 const GIB: f64 = (1 << 30) as f64;
@@ -39,6 +45,8 @@ pub(crate) enum Measure {
     Session,
     /// Memory per idle session after it has moved data, CPU % of a core while idle
     Idle,
+    /// 50 sessions stream, do round trips, come and go beside idle ones: CPU s/GiB, µs, µs
+    Crowd,
     /// From the start of the process until it accepts
     StartUp,
     /// Size of the executable
@@ -46,12 +54,13 @@ pub(crate) enum Measure {
 }
 
 impl Measure {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::ToClient,
         Self::ToTarget,
         Self::RoundTrip,
         Self::Session,
         Self::Idle,
+        Self::Crowd,
         Self::StartUp,
         Self::Binary,
     ];
@@ -63,6 +72,7 @@ impl Measure {
             Self::RoundTrip => "round-trip",
             Self::Session => "session",
             Self::Idle => "idle",
+            Self::Crowd => "crowd",
             Self::StartUp => "start-up",
             Self::Binary => "binary",
         }
@@ -70,12 +80,21 @@ impl Measure {
 
     /// Memory and sizes hardly differ between rounds, and filling 9,000 sessions takes long.
     pub(crate) fn rounds(self, asked: &Bench) -> usize {
-        if matches!(self, Self::Idle | Self::Binary) { 1 } else { asked.rounds() }
+        if matches!(self, Self::Idle | Self::Crowd | Self::Binary) { 1 } else { asked.rounds() }
     }
 
-    /// Where it is measured.
+    /// Where it is measured: first all of ws, then all of wss.
     pub(crate) fn points(self, asked: &Bench) -> Vec<Parameters> {
+        let transports = match asked.transport {
+            Some(transport) => vec![transport],
+            None => vec![Transport::Ws, Transport::Wss],
+        };
+        transports.into_iter().flat_map(|transport| self.points_of(transport, asked)).collect()
+    }
+
+    fn points_of(self, transport: Transport, asked: &Bench) -> Vec<Parameters> {
         let quick = asked.quick;
+        let wss = transport == Transport::Wss;
         let sessions: &[usize] = match self {
             Self::ToClient | Self::ToTarget if quick => &[1],
             Self::ToClient | Self::ToTarget => &[1, 8, 64],
@@ -84,13 +103,19 @@ impl Measure {
             Self::Session => &[CLIENTS],
             Self::Idle if quick => &[1000],
             Self::Idle => &[1000, 5000, 9000],
+            Self::Crowd if quick && wss => &[],
+            Self::Crowd if quick => &[crowd::WORKING, 1000],
+            Self::Crowd => &[crowd::WORKING, 5000],
+            Self::StartUp | Self::Binary if wss => &[],
             Self::StartUp | Self::Binary => {
-                return vec![Parameters { sessions: None, frame: None }];
+                return vec![Parameters { transport, sessions: None, frame: None }];
             }
         };
-        let sessions = if asked.sessions.is_empty() { sessions } else { &asked.sessions };
+        let given = !asked.sessions.is_empty() && !matches!(self, Self::StartUp | Self::Binary);
+        let sessions = if given { &asked.sessions } else { sessions };
         let frames: &[usize] = match self {
             Self::ToTarget if !asked.frames.is_empty() => &asked.frames,
+            Self::ToTarget if quick && wss => &[16 << 10],
             Self::ToTarget if quick => &[64, 16 << 10],
             Self::ToTarget => &[64, 1 << 10, 16 << 10, 1 << 20],
             _ => &[],
@@ -98,7 +123,7 @@ impl Measure {
         let each = |&sessions| {
             let none = frames.is_empty().then_some(None);
             let frames = none.into_iter().chain(frames.iter().copied().map(Some));
-            frames.map(move |frame| Parameters { sessions: Some(sessions), frame })
+            frames.map(move |frame| Parameters { transport, sessions: Some(sessions), frame })
         };
         sessions.iter().flat_map(each).collect()
     }
@@ -111,7 +136,16 @@ impl Measure {
         to: &Program,
     ) -> Option<Parameters> {
         let mut point = points[index];
-        let first = index == 0;
+        let transport = point.transport;
+        if transport == Transport::Wss && !to.speaks_tls {
+            return None;
+        }
+        // A crowd is only worth something beside the other crowds.
+        let most = points.iter().filter_map(|other| other.sessions).max();
+        if self == Self::Crowd && most.is_some_and(|most| most > to.most_sessions) {
+            return None;
+        }
+        let first = points[..index].iter().all(|other| other.transport != transport);
         if let Some(sessions) = &mut point.sessions
             && *sessions > to.most_sessions
         {
@@ -121,7 +155,9 @@ impl Measure {
             *sessions = to.most_sessions;
         }
         if point.frame.is_some() && !to.kind.speaks_websocket() {
-            let same = |other: &Parameters| other.sessions == point.sessions;
+            let same = |other: &Parameters| {
+                other.sessions == point.sessions && other.transport == transport
+            };
             if points[..index].iter().any(same) {
                 return None;
             }
@@ -136,12 +172,16 @@ impl Measure {
         point: Parameters,
         program: &Program,
         targets: &Targets,
-        (directory, asked): (&Path, &Bench),
+        (directory, tls, asked): (&Path, Option<&Tls>, &Bench),
     ) -> Result<Vec<(Figure, f64)>> {
         let window = asked.window();
         let kind = program.kind;
         let sessions = point.sessions.unwrap_or(1);
-        let start = |target| Running::start(program, target, directory);
+        let tls = match point.transport {
+            Transport::Ws => None,
+            Transport::Wss => Some(tls.context("there is no certificate")?),
+        };
+        let start = |target| Running::start(program, target, tls, directory);
         Ok(match self {
             Self::ToClient => {
                 stream(bulk::to_client(&start(targets.source)?, kind, sessions, window)?)?
@@ -159,8 +199,16 @@ impl Measure {
                 rate("rate", work)
             }
             Self::Idle => {
-                let window = if asked.quick { IDLE_QUICK } else { IDLE };
+                let window = if sessions < MANY { IDLE_SHORT } else { IDLE };
                 memory(&idle::run(&start(targets.echo)?, kind, sessions, window)?, sessions)
+            }
+            Self::Crowd => {
+                let running = start(targets.sink)?;
+                let bulk = crowd::stream(&running, kind, targets, sessions, window)?;
+                drop(running);
+                let running = start(targets.echo)?;
+                let others = crowd::trips_and_sessions(&running, kind, sessions, window)?;
+                in_a_crowd(bulk, others)
             }
             Self::StartUp => {
                 let mut times = Vec::new();
@@ -201,6 +249,16 @@ fn round_trip(trips: &roundtrip::RoundTrips) -> Vec<(Figure, f64)> {
         figures.push((figure, roundtrip::percentile(&trips.times, part)));
     }
     figures
+}
+
+fn in_a_crowd(bulk: Work, (trips, sessions): (Work, Work)) -> Vec<(Figure, f64)> {
+    let cpu = |name, work: Work| (Figure { name, unit: "µs" }, work.cpu * 1e6 / work.done.max(1.0));
+    let streamed = bulk.cpu / (bulk.done.max(1.0) / GIB);
+    vec![
+        (Figure { name: "stream-cpu", unit: "s/GiB" }, streamed),
+        cpu("trip-cpu", trips),
+        cpu("session-cpu", sessions),
+    ]
 }
 
 fn memory(idle: &idle::Idle, sessions: usize) -> Vec<(Figure, f64)> {

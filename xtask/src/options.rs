@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::measure::Measure;
+use crate::rows::Transport;
 
 /// Tasks of the wsferry repository
 #[derive(Parser)]
@@ -21,7 +22,12 @@ pub(crate) enum Command {
     Bench(Bench),
     /// The servers behind the relays; `bench` starts it
     #[command(hide = true)]
-    Target,
+    Target {
+        /// For TLS.
+        certificate: Option<PathBuf>,
+        /// Of the certificate.
+        key: Option<PathBuf>,
+    },
     /// Ends what a `bench` that was interrupted has left; `bench` starts it
     #[command(hide = true)]
     Keep {
@@ -32,9 +38,10 @@ pub(crate) enum Command {
 
 const EXAMPLES: &str = "Examples:
   cargo xtask bench                       everything, about half an hour
-  cargo xtask bench --quick               a subset, about two minutes
+  cargo xtask bench --quick               a subset, about four minutes
   cargo xtask bench round-trip session    only these measures
   cargo xtask bench to-client --sessions 1 --programs wsferry,haproxy --rounds 7
+  cargo xtask bench --transport wss to-client to-target --programs direct,wsferry,haproxy,nginx
   cargo xtask bench to-client --variant 'wsferry-4k=WSFERRY_CHUNK=4096'
   cargo xtask bench --wsferry /tmp/old/wsferry --variant 'new=/tmp/new/wsferry --heartbeat 0'
 
@@ -47,13 +54,16 @@ pub(crate) struct Bench {
     /// What to measure [default: all]
     #[arg(value_enum)]
     pub(crate) measures: Vec<Measure>,
+    /// Only this transport [default: both]
+    #[arg(long, value_enum)]
+    pub(crate) transport: Option<Transport>,
     /// Few sizes, short windows, one round
     #[arg(long)]
     pub(crate) quick: bool,
     /// How often each point is measured [default: 3; with --quick 1]
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
-    /// Length of a measured window [default: 2; with --quick 1]
+    /// Length of a measured window [default: 1.2; with --quick 1]
     #[arg(long, value_name = "S")]
     seconds: Option<f64>,
     /// Only these programs (names as in the table, by commas)
@@ -85,7 +95,7 @@ impl Bench {
     }
 
     pub(crate) fn window(&self) -> std::time::Duration {
-        let seconds = self.seconds.unwrap_or(if self.quick { 1.0 } else { 2.0 });
+        let seconds = self.seconds.unwrap_or(if self.quick { 1.0 } else { 1.2 });
         std::time::Duration::from_secs_f64(seconds.clamp(0.1, 600.0))
     }
 }

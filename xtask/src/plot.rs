@@ -8,6 +8,7 @@ use anyhow::Result;
 use crate::machine::Machine;
 use crate::peers::Kind;
 use crate::report::{Block, Entry, Report, short};
+use crate::rows::Transport;
 use crate::svg::{Anchor, Svg};
 
 const WIDTH: f64 = 760.0;
@@ -25,7 +26,10 @@ pub(crate) fn all(report: &Report, machine: &Machine, folder: &Path) -> Result<(
     std::fs::create_dir_all(folder)?;
     let mut pictures: BTreeMap<_, Vec<Block>> = BTreeMap::new();
     for block in report.blocks() {
-        let key = format!("{}-{}", block.measure.name(), block.figure.name.replace('.', "-"));
+        // The pictures of ws have no name in front; a figure without a transport is drawn with them.
+        let transport = if block.parameters.transport == Transport::Wss { "wss-" } else { "" };
+        let figure = block.figure.name.replace('.', "-");
+        let key = format!("{transport}{}-{figure}", block.measure.name());
         pictures.entry(key).or_default().push(block);
     }
     for (name, blocks) in pictures {

@@ -6,7 +6,8 @@ use std::fmt::Write;
 use crate::machine::Machine;
 use crate::measure::Measure;
 use crate::peers::{Kind, Program};
-use crate::rows::{Figure, Parameters, Row};
+use crate::rows::{Figure, Parameters, Row, Transport};
+use crate::tls::CIPHER;
 
 /// Rows of a run, and what failed.
 #[derive(Default)]
@@ -64,13 +65,18 @@ impl Report {
         let framed: BTreeSet<_> = keys
             .iter()
             .filter(|(_, _, parameters)| parameters.frame.is_some())
-            .map(|(measure, figure, parameters)| (*measure, *figure, parameters.sessions))
+            .map(|(measure, figure, at)| (*measure, *figure, at.transport, at.sessions))
             .collect();
         keys.into_iter()
             // The rows of those who see no frames stand in each block with a frame size.
             .filter(|(measure, figure, parameters)| {
                 parameters.frame.is_some()
-                    || !framed.contains(&(*measure, *figure, parameters.sessions))
+                    || !framed.contains(&(
+                        *measure,
+                        *figure,
+                        parameters.transport,
+                        parameters.sessions,
+                    ))
             })
             .map(|(measure, figure, parameters)| {
                 let entries = self.entries(measure, figure, parameters);
@@ -119,10 +125,14 @@ impl Report {
             let _ = writeln!(text, "  {:<16}{}", program.name, program.version);
         }
         let blocks = self.blocks();
+        if blocks.iter().any(|block| block.parameters.transport == Transport::Wss) {
+            let _ = writeln!(text, "  {:<16}{CIPHER}, no resumption", "wss");
+        }
         for block in &blocks {
             table(block, &mut text);
         }
         summary(&blocks, &mut text);
+        growth(&blocks, &mut text);
         if !self.failures.is_empty() {
             let _ = writeln!(text, "\nFailed:\n  {}", self.failures.join("\n  "));
         }
@@ -180,6 +190,33 @@ fn summary(blocks: &[Block], text: &mut String) {
             text.truncate(kept);
             text.push('\n');
         }
+    }
+}
+
+/// What the same work costs in the largest crowd against the smallest.
+fn growth(blocks: &[Block], text: &mut String) {
+    let mut crowds: BTreeMap<_, Vec<&Block>> = BTreeMap::new();
+    for block in blocks.iter().filter(|block| block.measure == Measure::Crowd) {
+        crowds.entry((block.parameters.transport, block.figure)).or_default().push(block);
+    }
+    for ((transport, figure), blocks) in crowds {
+        let [few, .., many] = &blocks[..] else { continue };
+        let crowd = |block: &Block| block.parameters.sessions.unwrap_or_default();
+        let _ = write!(
+            text,
+            "\n{} {} with {} sessions open against {}:",
+            transport.name(),
+            figure.name,
+            crowd(many),
+            crowd(few)
+        );
+        for entry in &many.entries {
+            let same = few.entries.iter().find(|other| other.program == entry.program);
+            let _ = write!(text, "  {} {}", entry.program, ratio(entry, same));
+        }
+    }
+    if !text.ends_with('\n') {
+        text.push('\n');
     }
 }
 

@@ -5,10 +5,12 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Result;
+use clap::ValueEnum;
 
 use crate::machine::Machine;
 use crate::measure::Measure;
 use crate::peers::Kind;
+use crate::tls::CIPHER;
 
 /// What a value tells.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -24,9 +26,28 @@ impl Figure {
     }
 }
 
+/// What carries the WebSocket frames, or the bytes of a raw relay.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, ValueEnum)]
+pub(crate) enum Transport {
+    /// TCP
+    Ws,
+    /// TLS
+    Wss,
+}
+
+impl Transport {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+        }
+    }
+}
+
 /// What a value depends on besides the program.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Parameters {
+    pub(crate) transport: Transport,
     /// Sessions, or clients, at once.
     pub(crate) sessions: Option<usize>,
     /// Bytes of a frame. Those who do not see frames have none: their row stands beside all sizes.
@@ -37,7 +58,9 @@ impl std::fmt::Display for Parameters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let sessions = self.sessions.map(|number| format!("sessions={number}"));
         let frame = self.frame.map(|size| format!("frame={size}"));
-        let words: Vec<_> = sessions.into_iter().chain(frame).collect();
+        // What has no sessions has no transport either.
+        let transport = self.sessions.map(|_| self.transport.name().to_owned());
+        let words: Vec<_> = transport.into_iter().chain(sessions).chain(frame).collect();
         f.write_str(&words.join(" "))
     }
 }
@@ -66,7 +89,7 @@ impl Csv {
         let mut file = BufWriter::new(File::create(path)?);
         writeln!(
             file,
-            "date,kernel,cpu,cores,program,kind,version,measure,figure,parameters,round,value,unit"
+            "date,kernel,cpu,cores,program,kind,version,cipher,measure,figure,parameters,round,value,unit"
         )?;
         let words = [&machine.date, &machine.kernel, &machine.cpu];
         let words = words.map(|word| quoted(word)).join(",");
@@ -80,12 +103,17 @@ impl Csv {
             Kind::WebSocket => "websocket",
             Kind::Own => "wsferry",
         };
+        let cipher = match row.parameters.transport {
+            Transport::Ws => "",
+            Transport::Wss => CIPHER, // anything else is an error of the connection
+        };
         writeln!(
             self.file,
-            "{},{},{kind},{},{},{},{},{},{},{}",
+            "{},{},{kind},{},{},{},{},{},{},{},{}",
             self.machine,
             quoted(&row.program),
             quoted(&row.version),
+            cipher,
             row.measure.name(),
             row.figure.name,
             row.parameters,

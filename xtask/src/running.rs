@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -12,6 +13,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::keeper;
 use crate::peers::{Kind, Program, Site};
+use crate::target::Target;
+use crate::tls::Tls;
 use crate::usage::{self, Memory};
 
 /// How long a program may take until it accepts.
@@ -48,18 +51,28 @@ impl Drop for Group {
 pub(crate) struct Running {
     group: Option<Group>,
     pub(crate) address: SocketAddr,
+    /// How clients speak TLS with it, if they do.
+    pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
     /// From the start of the process until it accepted.
     pub(crate) start_up: Duration,
 }
 
 impl Running {
     /// Starts a program in front of `target`. Its files and log are in `directory`.
-    pub(crate) fn start(program: &Program, target: SocketAddr, directory: &Path) -> Result<Self> {
+    pub(crate) fn start(
+        program: &Program,
+        target: Target,
+        tls: Option<&Tls>,
+        directory: &Path,
+    ) -> Result<Self> {
+        let client = tls.map(|tls| Arc::clone(&tls.client));
         if program.kind == Kind::Direct {
-            return Ok(Self { group: None, address: target, start_up: Duration::ZERO });
+            let address = if tls.is_some() { target.secured } else { Some(target.plain) };
+            let address = address.context("the target has no TLS")?;
+            return Ok(Self { group: None, address, tls: client, start_up: Duration::ZERO });
         }
         let address = free_address()?;
-        let site = Site { listen: address, target, directory };
+        let site = Site { listen: address, target: target.plain, tls, directory };
         let mut command = (program.command)(&site)?;
         let path = directory.join(format!("{}.log", program.name));
         let log = File::create(&path)?;
@@ -76,7 +89,7 @@ impl Running {
         let start_up = started.elapsed();
         // The connection that proved it is closed by now; what it cost is over after this.
         std::thread::sleep(Duration::from_millis(100));
-        Ok(Self { group: Some(group), address, start_up })
+        Ok(Self { group: Some(group), address, tls: client, start_up })
     }
 
     /// CPU time so far, of all processes.

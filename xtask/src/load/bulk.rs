@@ -13,6 +13,7 @@ use super::{Sample, WARM_UP, Work};
 use crate::peers::Kind;
 use crate::running::Running;
 use crate::target::Targets;
+use crate::wire::Wire;
 
 /// What a client writes or reads at once, unless its frames are larger.
 const CHUNK: usize = 256 * 1024;
@@ -91,7 +92,7 @@ pub(crate) fn to_target(
             .into_iter()
             .map(|link| {
                 let (first, again) = (&first, &again);
-                scope.spawn(move || write(&link.stream, first, again))
+                scope.spawn(move || write(link.stream, first, again))
             })
             .collect();
         std::thread::sleep(WARM_UP);
@@ -109,7 +110,7 @@ pub(crate) fn to_target(
     })
 }
 
-fn write(mut stream: &TcpStream, first: &[u8], again: &[u8]) {
+fn write(mut stream: Wire, first: &[u8], again: &[u8]) {
     let mut result = stream.write_all(first);
     while result.is_ok() {
         result = stream.write_all(again);
@@ -117,12 +118,12 @@ fn write(mut stream: &TcpStream, first: &[u8], again: &[u8]) {
 }
 
 fn open(running: &Running, kind: Kind, sessions: usize) -> Result<Vec<Link>> {
-    (0..sessions).map(|_| Link::open(running.address, kind, None)).collect()
+    (0..sessions).map(|_| Link::open(running, kind, None)).collect()
 }
 
 /// A second handle of each connection, to end it from here.
 fn handles(links: &[Link]) -> Result<Vec<TcpStream>> {
-    links.iter().map(|link| Ok(link.stream.try_clone()?)).collect()
+    links.iter().map(|link| Ok(link.stream.socket().try_clone()?)).collect()
 }
 
 fn shut(handles: &[TcpStream]) {

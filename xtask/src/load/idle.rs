@@ -1,12 +1,12 @@
 //! Sessions that have moved data and then say nothing, but answer Pings as a browser does.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use mio::{Events, Interest, Poll, Token};
 
-use super::frames;
+use super::frames::{self, Pattern};
 use super::link::{Decode, Link, encode};
 use super::{Sample, Work};
 use crate::peers::Kind;
@@ -36,15 +36,7 @@ pub(crate) fn run(
     window: Duration,
 ) -> Result<Idle> {
     let before = running.memory();
-    let message = encode(kind, [&[7; MOVED][..]]);
-    let mut room = vec![0; 64 * 1024];
-    let mut held = Vec::new();
-    for index in 0..sessions {
-        let mut link = Link::open(running.address, kind, Some(index))?;
-        link.stream.write_all(&message)?;
-        link.receive(MOVED, &mut room)?;
-        held.push(link);
-    }
+    let mut held = open(running, kind, sessions, true)?;
     answer_pings(&mut held, SETTLE)?;
     let after = running.memory();
     let start = Sample::take(running, 0);
@@ -53,10 +45,34 @@ pub(crate) fn run(
     Ok(Idle { before, after, work })
 }
 
+/// Sessions that have sent some bytes, and got them back from a target that `echoes`.
+pub(super) fn open(
+    running: &Running,
+    kind: Kind,
+    sessions: usize,
+    echoes: bool,
+) -> Result<Vec<Link>> {
+    let mut payload = [0; MOVED];
+    Pattern::fill(&mut payload); // a sink checks it
+    let message = encode(kind, [&payload[..]]);
+    let mut room = vec![0; 64 * 1024];
+    let mut held = Vec::new();
+    for index in 0..sessions {
+        let mut link = Link::open(running, kind, Some(index))?;
+        link.stream.write_all(&message)?;
+        if echoes {
+            link.receive(MOVED, &mut room)?;
+        }
+        held.push(link);
+    }
+    Ok(held)
+}
+
 fn answer_pings(held: &mut [Link], during: Duration) -> Result<()> {
     use std::os::fd::AsRawFd;
     let mut poll = Poll::new()?;
     for (index, link) in held.iter().enumerate() {
+        link.stream.socket().set_nonblocking(true)?;
         let fd = link.stream.as_raw_fd();
         let mut source = mio::unix::SourceFd(&fd);
         poll.registry().register(&mut source, Token(index), Interest::READABLE)?;
@@ -70,11 +86,14 @@ fn answer_pings(held: &mut [Link], during: Duration) -> Result<()> {
         poll.poll(&mut events, Some(left))?;
         for event in &events {
             let link = &mut held[event.token().0];
-            let length = link.stream.read(&mut room)?;
-            if length == 0 {
-                bail!("an idle session was closed");
+            loop {
+                match link.stream.read(&mut room) {
+                    Ok(0) => bail!("an idle session was closed"),
+                    Ok(length) => link.decode.read(&room[..length], |_| {})?,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(error.into()),
+                }
             }
-            link.decode.read(&room[..length], |_| {})?;
             if let Decode::Frames(frames) = &mut link.decode {
                 for _ in 0..std::mem::take(&mut frames.pings) {
                     link.stream.write_all(&frames::pong())?;

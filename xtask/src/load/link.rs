@@ -1,7 +1,7 @@
-//! One client connection, with or without WebSocket around what it sends.
+//! One client connection, with or without WebSocket around what it sends, with or without TLS below.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -9,6 +9,8 @@ use socket2::{Domain, Socket, Type};
 
 use super::frames::{self, Frames};
 use crate::peers::Kind;
+use crate::running::Running;
+use crate::wire::Wire;
 
 /// A client that waits longer than this for a byte gives up: the program hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,7 +52,7 @@ pub(crate) fn encode<'a>(kind: Kind, messages: impl IntoIterator<Item = &'a [u8]
 
 /// A connection that is ready for payload.
 pub(crate) struct Link {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Wire,
     pub(crate) decode: Decode,
     /// What arrived behind the answer to the handshake.
     pub(crate) early: Vec<u8>,
@@ -58,7 +60,8 @@ pub(crate) struct Link {
 
 impl Link {
     /// Connects and shakes hands. `number` tells connections apart that are held at the same time.
-    pub(crate) fn open(address: SocketAddr, kind: Kind, number: Option<usize>) -> Result<Self> {
+    pub(crate) fn open(running: &Running, kind: Kind, number: Option<usize>) -> Result<Self> {
+        let address = running.address;
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         if let Some(number) = number {
             let host = Ipv4Addr::new(127, 0, 1, u8::try_from(1 + number / PER_ADDRESS)?);
@@ -66,10 +69,14 @@ impl Link {
             socket.bind(&SocketAddr::from((host, 0)).into())?;
         }
         socket.connect(&address.into()).context("connect")?;
-        let mut stream = TcpStream::from(socket);
+        let stream = TcpStream::from(socket);
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
+        let mut stream = match &running.tls {
+            None => Wire::Plain(stream),
+            Some(config) => Wire::client(stream, config.clone()).context("TLS handshake")?,
+        };
         let mut early = Vec::new();
         let mut decode = Decode::Raw;
         if kind.speaks_websocket() {
@@ -97,11 +104,15 @@ impl Link {
     /// Ends the session as it should be ended: a closing handshake, or FIN both ways.
     pub(crate) fn close(mut self, room: &mut [u8]) -> Result<()> {
         match &self.decode {
-            Decode::Raw => self.stream.shutdown(Shutdown::Write)?,
+            Decode::Raw => self.stream.finish()?,
             Decode::Frames(_) => self.stream.write_all(&frames::close())?,
         }
         loop {
-            let length = self.stream.read(room).context("no end comes")?;
+            let length = match self.stream.read(room) {
+                // Not everybody says that TLS ends. Raw relays have nothing else to say.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => 0,
+                other => other.context("no end comes")?,
+            };
             self.decode.read(&room[..length], |_| {})?;
             let closed = matches!(&self.decode, Decode::Frames(frames) if frames.closed);
             if length == 0 || closed {
@@ -112,7 +123,7 @@ impl Link {
 }
 
 /// Gives the bytes that came behind the answer.
-fn shake_hands(stream: &mut TcpStream, address: SocketAddr) -> Result<Vec<u8>> {
+fn shake_hands(stream: &mut Wire, address: SocketAddr) -> Result<Vec<u8>> {
     let request = format!(
         "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"

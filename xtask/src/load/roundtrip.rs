@@ -2,16 +2,18 @@
 //! serves them all, so that a thousand sessions do not mean a thousand threads.
 
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use mio::net::TcpStream;
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use super::link::{Decode, Link, PATIENCE, encode};
 use super::{Sample, WARM_UP, Work};
 use crate::peers::Kind;
 use crate::running::Running;
+use crate::wire::Wire;
 
 /// Bytes of a message.
 pub(crate) const MESSAGE: usize = 64;
@@ -24,7 +26,7 @@ pub(crate) struct RoundTrips {
 }
 
 struct Session {
-    stream: TcpStream,
+    stream: Wire,
     decode: Decode,
     sent: Instant,
     missing: usize,
@@ -41,11 +43,11 @@ pub(crate) fn run(
     let poll = Poll::new()?;
     let mut open = Vec::new();
     for index in 0..sessions {
-        let link = Link::open(running.address, kind, Some(index))?;
-        link.stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(link.stream);
-        poll.registry().register(&mut stream, Token(index), Interest::READABLE)?;
-        open.push(Session { stream, decode: link.decode, sent: Instant::now(), missing: 0 });
+        let Link { stream, decode, .. } = Link::open(running, kind, Some(index))?;
+        stream.socket().set_nonblocking(true)?;
+        let fd = stream.as_raw_fd();
+        poll.registry().register(&mut SourceFd(&fd), Token(index), Interest::READABLE)?;
+        open.push(Session { stream, decode, sent: Instant::now(), missing: 0 });
     }
     for session in &mut open {
         session.send(&message)?;
@@ -86,8 +88,9 @@ impl Turns {
             let mut now = Instant::now();
             for event in &events {
                 let session = &mut self.open[event.token().0];
+                let waited = session.missing > 0;
                 session.receive(&mut room)?;
-                if session.missing == 0 {
+                if waited && session.missing == 0 {
                     now = Instant::now();
                     heard = now;
                     self.done += 1;
@@ -119,15 +122,18 @@ impl Session {
     }
 
     fn receive(&mut self, room: &mut [u8]) -> Result<()> {
-        let length = match self.stream.read(room) {
-            Ok(0) => bail!("a session was closed"),
-            Ok(length) => length,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error).context("a session ended"),
-        };
-        let mut payload = 0;
-        self.decode.read(&room[..length], |bytes| payload += bytes.len())?;
-        self.missing = self.missing.checked_sub(payload).context("more came than was sent")?;
+        // With TLS more may be decrypted already, of which epoll knows nothing.
+        while self.missing > 0 {
+            let length = match self.stream.read(room) {
+                Ok(0) => bail!("a session was closed"),
+                Ok(length) => length,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error).context("a session ended"),
+            };
+            let mut payload = 0;
+            self.decode.read(&room[..length], |bytes| payload += bytes.len())?;
+            self.missing = self.missing.checked_sub(payload).context("more came than was sent")?;
+        }
         Ok(())
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn run(running: &Running, kind: Kind, clients: usize, window: Duratio
                 scope.spawn(|| -> Result<()> {
                     let mut room = vec![0; 4096];
                     while !over.load(Ordering::Relaxed) {
-                        let mut link = Link::open(running.address, kind, None)?;
+                        let mut link = Link::open(running, kind, None)?;
                         link.stream.write_all(&message)?;
                         link.receive(MESSAGE, &mut room)?;
                         link.close(&mut room)?;

@@ -1,6 +1,7 @@
 //! The programs that are measured, and how each is started with its defaults: what a person gets who
 //! follows its manual. A further peer is a function here that gives a [`Program`], and a line in
-//! [`all`]. For wss (later): a field of [`Site`] that says so, used by those who can.
+//! [`all`]. `speaks_tls` says that it also takes
+//! [`Site::tls`].
 
 mod raw;
 mod websocket;
@@ -14,6 +15,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::options::Bench;
+use crate::tls::Tls;
 
 /// What the client speaks with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +40,8 @@ impl Kind {
 pub(crate) struct Site<'a> {
     pub(crate) listen: SocketAddr,
     pub(crate) target: SocketAddr,
+    /// The certificate, when it is to end TLS.
+    pub(crate) tls: Option<&'a Tls>,
     pub(crate) directory: &'a Path,
 }
 
@@ -59,6 +63,8 @@ pub(crate) struct Program {
     pub(crate) version: String,
     /// More sessions at once than this are not asked of it.
     pub(crate) most_sessions: usize,
+    /// Whether it can end TLS in front of the target.
+    pub(crate) speaks_tls: bool,
     /// What is executed, where its size means something.
     pub(crate) file: Option<PathBuf>,
     pub(crate) command: Box<Start>,
@@ -110,6 +116,7 @@ fn direct() -> Program {
         kind: Kind::Direct,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         most_sessions: usize::MAX,
+        speaks_tls: true,
         file: None,
         command: Box::new(|_| bail!("nothing is started for the direct row")),
     }

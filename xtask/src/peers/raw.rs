@@ -1,4 +1,5 @@
-//! Relays that do not look at the bytes: the limit that wsferry is held against.
+//! Relays that do not look at the bytes: the limit that wsferry is held against. With TLS they end
+//! it and pass on what was in it.
 
 use std::path::Path;
 use std::process::Command;
@@ -23,7 +24,15 @@ pub(super) fn socat(_: &Places) -> Result<Program> {
         Ok(command)
     });
     let (name, file) = ("socat".to_owned(), Some(file));
-    Ok(Program { name, kind: Kind::Raw, version, most_sessions: 1000, file, command })
+    Ok(Program {
+        name,
+        kind: Kind::Raw,
+        version,
+        most_sessions: 1000,
+        speaks_tls: false,
+        file,
+        command,
+    })
 }
 
 /// HAProxy, mode tcp, a thread for each core as it does by itself.
@@ -33,18 +42,29 @@ pub(super) fn haproxy(_: &Places) -> Result<Program> {
     let version = version.split_whitespace().nth(2).unwrap_or_default().to_owned();
     let file = path.clone();
     let command = Box::new(move |site: &super::Site<'_>| {
+        let tls = site.tls.map(|tls| format!(" ssl crt {}", tls.both.display()));
         let text = format!(
             "global\n  maxconn 9900\n\
              defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n\
-             listen bench\n  bind {}\n  server target {}\n",
-            site.listen, site.target
+             listen bench\n  bind {}{}\n  server target {}\n",
+            site.listen,
+            tls.unwrap_or_default(),
+            site.target
         );
         let mut command = Command::new(&path);
         command.arg("-db").arg("-f").arg(site.file("haproxy.cfg", &text)?);
         Ok(command)
     });
     let (name, file) = ("haproxy".to_owned(), Some(file));
-    Ok(Program { name, kind: Kind::Raw, version, most_sessions: 9900, file, command })
+    Ok(Program {
+        name,
+        kind: Kind::Raw,
+        version,
+        most_sessions: 9900,
+        speaks_tls: true,
+        file,
+        command,
+    })
 }
 
 /// nginx's stream module, a worker for each core.
@@ -59,11 +79,19 @@ pub(super) fn nginx(_: &Places) -> Result<Program> {
     let file = path.clone();
     let command = Box::new(move |site: &super::Site<'_>| {
         let folder = site.directory.display();
+        // Before 1.23.4 it does not take TLS 1.3 unless told so.
+        let tls = site.tls.map_or_else(String::new, |tls| {
+            format!(
+                " ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {}; ssl_certificate_key {}",
+                tls.certificate.display(),
+                tls.key.display()
+            )
+        });
         let text = format!(
             "{module}daemon off;\nworker_processes auto;\nworker_rlimit_nofile 20000;\n\
              pid {folder}/nginx.pid;\nerror_log {folder}/nginx.log;\n\
              events {{ worker_connections 20000; }}\n\
-             stream {{ server {{ listen {}; proxy_pass {}; proxy_timeout 1h; }} }}\n",
+             stream {{ server {{ listen {}{tls}; proxy_pass {}; proxy_timeout 1h; }} }}\n",
             site.listen, site.target
         );
         let mut command = Command::new(&path);
@@ -72,5 +100,13 @@ pub(super) fn nginx(_: &Places) -> Result<Program> {
         Ok(command)
     });
     let (name, file) = ("nginx".to_owned(), Some(file));
-    Ok(Program { name, kind: Kind::Raw, version, most_sessions: 9900, file, command })
+    Ok(Program {
+        name,
+        kind: Kind::Raw,
+        version,
+        most_sessions: 9900,
+        speaks_tls: true,
+        file,
+        command,
+    })
 }

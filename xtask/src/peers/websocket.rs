@@ -17,7 +17,7 @@ const LIGHTTPD_SESSIONS: usize = 8900;
 fn program(name: &str, version: String, most_sessions: usize) -> Program {
     let (name, kind) = (name.to_owned(), Kind::WebSocket);
     let command = Box::new(|_: &Site<'_>| bail!("how it is started was not said"));
-    Program { name, kind, version, most_sessions, file: None, command }
+    Program { name, kind, version, most_sessions, speaks_tls: false, file: None, command }
 }
 
 /// lighttpd's `mod_wstunnel`.
@@ -27,7 +27,13 @@ pub(super) fn lighttpd(_: &Places) -> Result<Program> {
     let version = version.split(['/', ' ']).nth(1).unwrap_or_default();
     let mut program = program("lighttpd", version.to_owned(), LIGHTTPD_SESSIONS);
     program.file = Some(path.clone());
+    // Debian has it in the package lighttpd-mod-openssl.
+    program.speaks_tls = Path::new("/usr/lib/lighttpd/mod_openssl.so").exists();
     program.command = Box::new(move |site| {
+        let tls = site.tls.map_or_else(String::new, |tls| {
+            let file = tls.both.display();
+            format!("server.modules += ( \"mod_openssl\" )\nssl.engine = \"enable\"\nssl.pemfile = \"{file}\"\n")
+        });
         let folder = site.directory.display();
         let text = format!(
             "server.modules = ( \"mod_wstunnel\" )\n\
@@ -40,7 +46,7 @@ pub(super) fn lighttpd(_: &Places) -> Result<Program> {
             site.listen.port(),
             site.target.ip(),
             site.target.port()
-        );
+        ) + &tls;
         let mut command = Command::new(&path);
         command.arg("-D").arg("-f").arg(site.file("lighttpd.conf", &text)?);
         Ok(command)

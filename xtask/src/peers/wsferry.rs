@@ -81,10 +81,13 @@ impl Variant {
             let mut command = Command::new(&self.path);
             command.envs(self.environment.iter().map(|(key, value)| (key, value)));
             command.args([site.listen.to_string(), site.target.to_string()]);
+            if let Some(tls) = site.tls {
+                command.arg("--cert").arg(&tls.certificate).arg("--key").arg(&tls.key);
+            }
             command.args(&self.options);
             Ok(command)
         });
         let (name, kind) = (name.to_owned(), Kind::Own);
-        Ok(Program { name, kind, version, most_sessions: 9900, file, command })
+        Ok(Program { name, kind, version, most_sessions: 9900, speaks_tls: true, file, command })
     }
 }

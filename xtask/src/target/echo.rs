@@ -2,23 +2,33 @@
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
 
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+
+use super::accepted;
+use crate::wire::Wire;
 
 const LISTENER: Token = Token(0);
 
 /// Serves until the process ends.
-pub(super) fn serve(listener: TcpListener) {
-    if let Err(error) = run(listener) {
+pub(super) fn serve(listener: TcpListener, config: Option<&Arc<rustls::ServerConfig>>) {
+    if let Err(error) = run(listener, config) {
         eprintln!("the echo target ended: {error}");
     }
 }
 
-fn run(mut listener: TcpListener) -> std::io::Result<()> {
+fn run(
+    mut listener: TcpListener,
+    config: Option<&Arc<rustls::ServerConfig>>,
+) -> std::io::Result<()> {
     let mut poll = Poll::new()?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-    let mut connections: HashMap<Token, TcpStream> = HashMap::new();
+    let mut connections: HashMap<Token, Wire> = HashMap::new();
     let mut next = 1;
     let mut events = Events::with_capacity(1024);
     let mut room = vec![0; 64 * 1024];
@@ -29,12 +39,14 @@ fn run(mut listener: TcpListener) -> std::io::Result<()> {
         }
         for event in &events {
             if event.token() == LISTENER {
-                while let Ok((mut stream, _)) = listener.accept() {
+                while let Ok((stream, _)) = listener.accept() {
                     let token = Token(next);
                     next += 1;
                     let _ = stream.set_nodelay(true);
-                    poll.registry().register(&mut stream, token, Interest::READABLE)?;
-                    connections.insert(token, stream);
+                    let Ok(wire) = accepted(TcpStream::from(stream), config) else { continue };
+                    let fd = wire.as_raw_fd();
+                    poll.registry().register(&mut SourceFd(&fd), token, Interest::READABLE)?;
+                    connections.insert(token, wire);
                 }
             } else if let Some(stream) = connections.get_mut(&event.token())
                 && !give_back(stream, &mut room)
@@ -47,7 +59,7 @@ fn run(mut listener: TcpListener) -> std::io::Result<()> {
 
 /// Whether the connection goes on. A client has at most some kilobytes under way, so a write that
 /// takes less than everything means that this client is not ours.
-fn give_back(stream: &mut TcpStream, room: &mut [u8]) -> bool {
+fn give_back(stream: &mut Wire, room: &mut [u8]) -> bool {
     loop {
         match stream.read(room) {
             Ok(0) => return false,
@@ -56,7 +68,7 @@ fn give_back(stream: &mut TcpStream, room: &mut [u8]) -> bool {
                     return false;
                 }
                 // What was less than asked for has emptied the socket (epoll(7), edge-triggered).
-                if length < room.len() {
+                if length < room.len() && stream.tells_empty() {
                     return true;
                 }
             }

@@ -5,13 +5,17 @@ mod echo;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 
 use crate::load::frames::{CHECKED, Pattern};
 use crate::running::Group;
+use crate::tls::{self, Tls};
+use crate::wire::Wire;
 
 /// What `source` writes at once and `sink` reads at once: about 256 KiB, whole periods of the pattern.
 const CHUNK: usize = Pattern::PERIOD * 1044;
@@ -20,27 +24,42 @@ const CHUNK: usize = Pattern::PERIOD * 1044;
 static SUNK: AtomicU64 = AtomicU64::new(0);
 static WRONG: AtomicU64 = AtomicU64::new(0);
 
+/// Where a server is.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) plain: SocketAddr,
+    /// The same with TLS, for the direct row.
+    pub(crate) secured: Option<SocketAddr>,
+}
+
 /// The child process with the servers.
 pub(crate) struct Targets {
-    pub(crate) echo: SocketAddr,
-    pub(crate) source: SocketAddr,
-    pub(crate) sink: SocketAddr,
+    pub(crate) echo: Target,
+    pub(crate) source: Target,
+    pub(crate) sink: Target,
     count: TcpStream,
     _group: Group,
 }
 
 impl Targets {
-    pub(crate) fn start() -> Result<Self> {
+    pub(crate) fn start(tls: Option<&Tls>) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        let mut group =
-            Group::spawn(command.arg("target").stdin(Stdio::null()).stdout(Stdio::piped()))?;
+        command.arg("target");
+        if let Some(tls) = tls {
+            command.args([&tls.certificate, &tls.key]);
+        }
+        let mut group = Group::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
         let output = group.child().stdout.take().context("no output of the targets")?;
         let mut lines = BufReader::new(output).lines();
         let mut next = || -> Result<SocketAddr> {
             Ok(lines.next().context("the targets did not start")??.parse()?)
         };
-        let (echo, source, sink) = (next()?, next()?, next()?);
-        Ok(Self { echo, source, sink, count: TcpStream::connect(next()?)?, _group: group })
+        let count = TcpStream::connect(next()?)?;
+        let mut target = || -> Result<Target> {
+            Ok(Target { plain: next()?, secured: tls.map(|_| next()).transpose()? })
+        };
+        let (echo, source, sink) = (target()?, target()?, target()?);
+        Ok(Self { echo, source, sink, count, _group: group })
     }
 
     /// Bytes that `sink` has read so far, and how many of the checked ones were wrong.
@@ -55,36 +74,63 @@ impl Targets {
 }
 
 /// The process itself: prints an address a line, then serves until it is killed.
-pub(crate) fn run() -> Result<()> {
-    let echo = mio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into())?;
-    println!("{}", echo.local_addr()?);
-    std::thread::spawn(move || echo::serve(echo));
-    let serve = |each: fn(TcpStream)| -> Result<()> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        println!("{}", listener.local_addr()?);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let _ = stream.set_nodelay(true);
-                std::thread::spawn(move || each(stream));
-            }
-        });
-        Ok(())
-    };
-    serve(source)?;
-    serve(sink)?;
-    serve(count)?;
+pub(crate) fn run(files: Option<(PathBuf, PathBuf)>) -> Result<()> {
+    let config = files.map(|(certificate, key)| tls::server(&certificate, &key)).transpose()?;
+    let config = config.map(Arc::new);
+    serve(None, |stream| {
+        if let Wire::Plain(stream) = stream {
+            count(stream);
+        }
+    })?;
+    let transports = || std::iter::once(None).chain(config.clone().map(Some));
+    for config in transports() {
+        let echo = mio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        println!("{}", echo.local_addr()?);
+        std::thread::spawn(move || echo::serve(echo, config.as_ref()));
+    }
+    for config in transports() {
+        serve(config, source)?;
+    }
+    for config in transports() {
+        serve(config, sink)?;
+    }
     loop {
         std::thread::park();
     }
 }
 
-fn source(mut stream: TcpStream) {
+/// A thread for each connection.
+fn serve(config: Option<Arc<rustls::ServerConfig>>, each: fn(Wire)) -> Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    println!("{}", listener.local_addr()?);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let _ = stream.set_nodelay(true);
+            if let Ok(wire) = accepted(stream, config.as_ref()) {
+                std::thread::spawn(move || each(wire));
+            }
+        }
+    });
+    Ok(())
+}
+
+fn accepted(
+    stream: TcpStream,
+    config: Option<&Arc<rustls::ServerConfig>>,
+) -> Result<Wire, rustls::Error> {
+    match config {
+        None => Ok(Wire::Plain(stream)),
+        Some(config) => Wire::server(stream, Arc::clone(config)),
+    }
+}
+
+fn source(mut stream: Wire) {
     let mut bytes = vec![0; CHUNK];
     Pattern::fill(&mut bytes);
     while stream.write_all(&bytes).is_ok() {}
 }
 
-fn sink(mut stream: TcpStream) {
+fn sink(mut stream: Wire) {
     let mut room = vec![0; CHUNK];
     let mut pattern = Pattern::default();
     while let Ok(length @ 1..) = stream.read(&mut room) {

@@ -16,6 +16,9 @@ pub const CHUNK: usize = 16 * 1024;
 /// The most bytes read at once from a stream that has.
 const LARGE_CHUNK: usize = 64 * 1024;
 
+/// The header of a frame that nearly fills a chunk of either size (RFC 6455 §5.2).
+const HEADER: usize = 4;
+
 /// More than this many free buffers of a thread, of each size, go back to the allocator.
 const POOLED: usize = 32;
 
@@ -38,9 +41,15 @@ impl Size {
         }
     }
 
+    /// Bytes that are read at once where the frame goes into TLS: with its header it fills whole
+    /// records of 16 KiB. A header more would be a record of its own, and a system call.
+    pub const fn records(self) -> usize {
+        self.chunk() - HEADER
+    }
+
     /// The size for the next read after one of `length` bytes.
     pub const fn after(length: usize) -> Self {
-        if length >= CHUNK { Self::Large } else { Self::Small }
+        if length >= Self::Small.records() { Self::Large } else { Self::Small }
     }
 }
 

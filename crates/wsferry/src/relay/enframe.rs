@@ -135,7 +135,7 @@ impl Enframe {
             let ended = if self.gait.is_spliced() {
                 self.poll_target_long(cx, target, machine)
             } else {
-                self.poll_target(cx, target, machine, tap)
+                self.poll_target(cx, client, target, machine, tap)
             };
             if ready!(ended) {
                 return Poll::Ready(Turn::Over);
@@ -196,23 +196,24 @@ impl Enframe {
     fn poll_target(
         &mut self,
         cx: &mut Context<'_>,
+        client: &Stream,
         target: &mut Stream,
         machine: &Connection,
         tap: &mut Option<Box<dyn Tap>>,
     ) -> Poll<bool> {
         let mut buffer = Buffer::take(self.size);
         let start = HEAD_ROOM + usize::from(self.carries);
-        let end =
-            match ready!(target.poll_read(cx, &mut buffer[start..HEAD_ROOM + self.size.chunk()])) {
-                Ok(0) if self.carries > 0 => return self.ended(TargetEnd::NotText),
-                Ok(0) => return self.ended(TargetEnd::Complete),
-                Err(error) => return self.ended(TargetEnd::Failed(error)),
-                Ok(length) => {
-                    self.gait.copied(length >= CHUNK);
-                    self.size = Size::after(length);
-                    start + length
-                }
-            };
+        let most = if client.is_plain() { self.size.chunk() } else { self.size.records() };
+        let end = match ready!(target.poll_read(cx, &mut buffer[start..HEAD_ROOM + most])) {
+            Ok(0) if self.carries > 0 => return self.ended(TargetEnd::NotText),
+            Ok(0) => return self.ended(TargetEnd::Complete),
+            Err(error) => return self.ended(TargetEnd::Failed(error)),
+            Ok(length) => {
+                self.gait.copied(length >= CHUNK);
+                self.size = Size::after(length);
+                start + length
+            }
+        };
         let end = match self.kind {
             Kind::Binary => end,
             Kind::Text => self.cut_text(&mut buffer, end),
