@@ -74,9 +74,9 @@ impl Session {
         drain: Arc<Drain>,
     ) {
         let Self { id, address, client, early, joining } = *self;
-        let Joining { admitted: _, target, tap, dialed, once: _once } = joining;
+        let Joining { admitted, target, tap, dialed, once: _once } = joining;
         let started = Instant::now();
-        observe::session_started(id, address, &target);
+        observe::session_started(id, address, admitted.pass().identity.as_deref(), &target);
         let relay = &settings.relay;
         let ended = match &target {
             Address::Echo => Box::pin(echo::run(client, early, relay, drain.token(), tap)).await,
