@@ -9,6 +9,8 @@ mod foreign_clients;
 mod logging;
 mod replay;
 mod run_once;
+#[cfg(unix)]
+mod secrets;
 mod signals;
 mod start_up;
 mod support;
