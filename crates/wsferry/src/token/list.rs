@@ -109,8 +109,7 @@ type BrokenLine = (usize, u64, Broken);
 /// The last line of what may be half counts only when its end is there.
 fn parse(bytes: &[u8], is_half: bool) -> (Vec<(Arc<str>, Address)>, Vec<BrokenLine>) {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes); // Windows writes such a mark
-    let lines = bytes.iter().filter(|&&byte| byte == b'\n').count() + 1;
-    let (mut entries, mut broken) = (Vec::with_capacity(lines), Vec::new());
+    let (mut entries, mut broken) = (Vec::new(), Vec::new());
     for (index, text) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
         if is_half && !text.ends_with(b"\n") {
             continue;

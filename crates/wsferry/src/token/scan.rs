@@ -27,17 +27,12 @@ const MAX_REST: Duration = Duration::from_secs(2);
 pub(super) struct Snapshot {
     /// Where each token stands. A look-up compares keyed hashes (the standard library's, with
     /// a key of this process) before it compares text, so its time tells nobody how much of a guess was right.
-    index: HashMap<Arc<str>, Place>,
-    lists: Vec<Arc<List>>,
+    index: HashMap<Arc<str>, (Arc<List>, usize)>,
     /// Why there is nothing.
     trouble: Option<String>,
     /// Every file was at rest when it was read.
     pub(super) is_whole: bool,
 }
-
-/// The number of a list, and that of an entry in it. Small, because building the index is mostly
-/// waiting for memory.
-type Place = (u32, u32);
 
 impl Snapshot {
     /// Where a token leads, by this snapshot.
@@ -51,9 +46,8 @@ impl Snapshot {
 
     /// Where a token leads and the file that says so.
     pub(super) fn find(&self, token: &str) -> Option<(&Address, &List)> {
-        let &(list, at) = self.index.get(token)?;
-        let list = self.lists.get(list as usize)?;
-        list.entries().get(at as usize).map(|(_, target)| (target, &**list))
+        let (list, at) = self.index.get(token)?;
+        list.entries().get(*at).map(|(_, target)| (target, &**list))
     }
 }
 
@@ -171,16 +165,16 @@ impl Scanner {
     /// Of two lines with the same token the later one counts, and of two files the one whose name is
     /// later.
     fn snapshot(&self) -> Snapshot {
-        let mut lists: Vec<_> = self.lists.values().map(Arc::clone).collect();
+        let mut lists: Vec<_> = self.lists.values().collect();
         lists.sort_unstable_by(|a, b| a.path().as_os_str().cmp(b.path().as_os_str()));
         let mut index = HashMap::with_capacity(lists.iter().map(|list| list.entries().len()).sum());
-        for (number, list) in (0..).zip(&lists) {
-            for (at, (token, _)) in (0..).zip(list.entries()) {
-                index.insert(Arc::clone(token), (number, at));
+        for list in &lists {
+            for (at, (token, _)) in list.entries().iter().enumerate() {
+                index.insert(Arc::clone(token), (Arc::clone(list), at));
             }
         }
         let is_whole = lists.iter().all(|list| !list.is_half());
-        Snapshot { index, lists, trouble: None, is_whole }
+        Snapshot { index, trouble: None, is_whole }
     }
 }
 
