@@ -22,6 +22,8 @@ pub enum Address {
     },
     /// A server that listens on a Unix socket.
     Unix(PathBuf),
+    /// The same, where the name of the socket is a token: what is shown is its directory only.
+    UnixByToken(PathBuf),
     /// The built-in target that plays a recording back. No text leads there, so that no token does.
     Recording(Recording),
 }
@@ -104,6 +106,10 @@ impl fmt::Display for Address {
             Self::Echo => f.write_str("echo:"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "{UNIX}{}", path.display().to_string().escape_debug()),
+            Self::UnixByToken(path) => {
+                let directory = path.parent().unwrap_or(path).display().to_string();
+                write!(f, "{UNIX}{}/…", directory.escape_debug())
+            }
             Self::Recording(Recording { path, .. }) => {
                 write!(f, "recording:{}", path.display().to_string().escape_debug())
             }

@@ -9,6 +9,7 @@
 //! | `client-closes N` | N times: the client closes right after its last byte |
 //! | `stall N` | both readers stop for N seconds while the other sides flood; memory and speed |
 //! | `idle N` | N sessions that have moved data and then say nothing: memory of each |
+//! | `tokens N` | N starts of sessions by token from a file of 100,000 lines, beside as many without |
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(missing_docs)]
 
@@ -66,12 +67,18 @@ struct Gateway {
 
 impl Gateway {
     fn start(target: &str) -> Self {
+        Self::start_with(&[target])
+    }
+
+    /// One with these arguments behind the address to listen on.
+    fn start_with(arguments: &[&str]) -> Self {
         use std::io::BufRead;
         let mut path = std::env::current_exe().unwrap();
         path.set_file_name("wsferry");
         let path = std::env::var_os("WSFERRY_BIN").map_or(path, Into::into);
         let mut child = Command::new(path)
-            .args(["127.0.0.1:0", target])
+            .arg("127.0.0.1:0")
+            .args(arguments)
             .args(std::env::args().skip(3))
             .stderr(Stdio::piped())
             .spawn()
@@ -108,6 +115,19 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// CPU seconds of the threads that there are now. Finer than [`cpu`](Self::cpu), and without the
+    /// share of threads that have ended.
+    fn cpu_of_threads(&self) -> f64 {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let of = |path: std::path::PathBuf| {
+            let text = std::fs::read_to_string(path.join("schedstat")).unwrap_or_default();
+            text.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok()).unwrap_or(0.0)
+        };
+        threads.map(|thread| of(thread.unwrap().path())).sum::<f64>() / 1e9
+    }
+}
+
 impl Drop for Gateway {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -116,15 +136,22 @@ impl Drop for Gateway {
 }
 
 async fn connect(gateway: SocketAddr, source: u8) -> TcpStream {
+    connect_at(gateway, source, "/").await
+}
+
+/// Connects with a request target.
+async fn connect_at(gateway: SocketAddr, source: u8, target: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     let local = format!("127.0.0.{source}:0").parse().unwrap();
     socket2::SockRef::from(&socket).set_reuse_address(true).unwrap();
     socket.bind(local).unwrap();
     let mut stream = socket.connect(gateway).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    let handshake = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+    let handshake = format!(
+        "GET {target} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
         Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-        Sec-WebSocket-Version: 13\r\n\r\n";
+        Sec-WebSocket-Version: 13\r\n\r\n"
+    );
     stream.write_all(handshake.as_bytes()).await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -481,6 +508,71 @@ async fn idle(sessions: u64) {
     );
 }
 
+/// The lines of the token file.
+const LINES: u64 = 100_000;
+
+/// Starts sessions one after the other, and ends them when the target has seen them: CPU seconds of
+/// the gateway for each. `target` gives the request target of a number.
+async fn start_sessions(
+    gateway: &Gateway,
+    listener: &TcpListener,
+    sessions: u64,
+    target: impl Fn(u64) -> String,
+) -> f64 {
+    let before = gateway.cpu_of_threads();
+    for number in 0..sessions {
+        let client = connect_at(gateway.address, 1, &target(number)).await;
+        let (mut server, _) = listener.accept().await.unwrap();
+        drop(client);
+        let _ = server.read_u8().await; // until the session is over
+    }
+    (gateway.cpu_of_threads() - before) / sessions as f64
+}
+
+async fn tokens(sessions: u64) {
+    let (listener, address) = listener().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens");
+    let lines: String = (0..LINES).map(|number| format!("token-{number}: {address}\n")).collect();
+    std::fs::write(&file, lines).unwrap();
+    let without = Gateway::start(&address);
+    let source = ["--token-plugin", "TokenFile", "--token-source", file.to_str().unwrap()];
+    let with = Gateway::start_with(&source);
+    let plain = |_| "/?token=token-0".to_owned(); // as long a request
+    let token = |number: u64| format!("/?token=token-{}", number * 97 % LINES);
+    start_sessions(&without, &listener, 200, plain).await;
+    let before = with.cpu_of_threads();
+    start_sessions(&with, &listener, 1, token).await;
+    let reading = with.cpu_of_threads() - before;
+    start_sessions(&with, &listener, 200, token).await;
+    println!("the file of {LINES} lines is read once: {:.1} ms of CPU", reading * 1e3);
+    let (mut all_without, mut all_with) = (0.0, 0.0);
+    for round in 1..=5 {
+        let (cost_without, cost_with) = if round % 2 == 0 {
+            let cost = start_sessions(&with, &listener, sessions, token).await;
+            (start_sessions(&without, &listener, sessions, plain).await, cost)
+        } else {
+            let cost = start_sessions(&without, &listener, sessions, plain).await;
+            (cost, start_sessions(&with, &listener, sessions, token).await)
+        };
+        all_without += cost_without;
+        all_with += cost_with;
+        println!(
+            "round {round}, {sessions} sessions each: {:.1} us of CPU without tokens, {:.1} us \
+             with, ratio {:.3}",
+            cost_without * 1e6,
+            cost_with * 1e6,
+            cost_with / cost_without
+        );
+    }
+    let reading = reading / sessions as f64 * 5.0;
+    println!(
+        "all rounds: ratio {:.3}; if each round had read the file too: {:.3}",
+        all_with / all_without,
+        (all_with + reading) / all_without
+    );
+}
+
 #[tokio::main]
 async fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -493,8 +585,9 @@ async fn main() {
         "client-closes" => client_closes(number.unwrap_or(1000)).await,
         "stall" => stall(number.unwrap_or(60)).await,
         "idle" => idle(number.unwrap_or(5000)).await,
+        "tokens" => tokens(number.unwrap_or(1000)).await,
         _ => {
-            println!("modes: both, many, target-closes, client-closes, stall, idle");
+            println!("modes: both, many, target-closes, client-closes, stall, idle, tokens");
             std::process::exit(2);
         }
     }

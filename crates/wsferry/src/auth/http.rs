@@ -41,6 +41,23 @@ const COMMON_NAME: HeaderName = HeaderName::from_static("x-client-common-name");
 const IDENTITY: HeaderName = HeaderName::from_static("x-identity");
 const TARGET: HeaderName = HeaderName::from_static("x-target");
 
+/// What no client may say to the service: what the gateway says, what other gateways say, and what
+/// makes some services answer another question (path, method, proxy).
+const OURS: &[&str] = &[
+    "forwarded",
+    "proxy",
+    "x-client-common-name",
+    "x-http-method",
+    "x-http-method-override",
+    "x-identity",
+    "x-method-override",
+    "x-real-ip",
+    "x-rewrite-url",
+    "x-target",
+];
+/// The same, by how they begin.
+const OURS_BEGIN: &[&str] = &["x-forwarded-", "x-original-"];
+
 /// What is of the connection and not of the client's request (RFC 9110 §7.6.1), and what would make
 /// the question another one.
 const NOT_SHOWN: &[HeaderName] = &[
@@ -69,14 +86,26 @@ pub struct ServiceUrl(String);
 
 /// Text that is not the URL of a service. It is not repeated: there may be a password in it.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("the auth source is not a URL such as http://127.0.0.1:8000/auth")]
-pub struct ServiceUrlError;
+pub enum ServiceUrlError {
+    /// Not http and not https.
+    #[error("the auth source is not a URL such as http://127.0.0.1:8000/auth")]
+    Url,
+    /// `user:password@`. A question has one Authorization, and that is the client's: a client without
+    /// one would be asked about with the gateway's.
+    #[error(
+        "the auth source holds a user or a password: leave them out, as in \
+         http://127.0.0.1:8000/auth; the service is shown what the client sends"
+    )]
+    Login,
+}
 
 impl FromStr for ServiceUrl {
     type Err = ServiceUrlError;
 
     fn from_str(text: &str) -> Result<Self, ServiceUrlError> {
-        if http_server(text).is_some() { Ok(Self(text.to_owned())) } else { Err(ServiceUrlError) }
+        let server = http_server(text).ok_or(ServiceUrlError::Url)?;
+        let has_login = !server.starts_with(":@");
+        if has_login { Err(ServiceUrlError::Login) } else { Ok(Self(text.to_owned())) }
     }
 }
 
@@ -132,17 +161,15 @@ impl Auth for HttpAuth {
 fn question(request: &Request<'_>) -> HeaderMap {
     let mut fields = HeaderMap::new();
     for (name, value) in &request.head.headers {
-        // A client must not say what only the gateway knows.
-        let is_ours = name.as_str().starts_with("x-forwarded-")
-            || [&ORIGINAL_URI, &COMMON_NAME, &IDENTITY, &TARGET].contains(&name);
-        if !is_ours && !NOT_SHOWN.contains(name) && !is_named_by_connection(request, name) {
+        let is_hidden = is_ours(name) || NOT_SHOWN.contains(name);
+        if !is_hidden && !is_named_by_connection(request, name) {
             fields.append(name, value.clone());
         }
     }
     let target = request.head.uri.path_and_query().map_or("/", |target| target.as_str());
     let mut add = |name: HeaderName, value: &str| {
         // What cannot stand in a field (a line break in a common name) is not said.
-        if let Ok(value) = HeaderValue::from_str(value) {
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
             fields.append(name, value);
         }
     };
@@ -157,6 +184,14 @@ fn question(request: &Request<'_>) -> HeaderMap {
         add(COMMON_NAME, name);
     }
     fields
+}
+
+/// Whether a field says what only the gateway knows, or makes the question another one, however it is
+/// spelled: programs behind WSGI and CGI see all signs but letters and digits as `_`, so that
+/// `X_Forwarded_For` is `X-Forwarded-For` to them (RFC 3875 §4.1.18).
+fn is_ours(name: &HeaderName) -> bool {
+    let name = name.as_str().replace(|sign: char| !sign.is_ascii_alphanumeric(), "-");
+    OURS.contains(&&*name) || OURS_BEGIN.iter().any(|begin| name.starts_with(begin))
 }
 
 /// RFC 9110 §7.6.1: fields that Connection names are for the next hop only.
@@ -175,7 +210,9 @@ fn pass(request: &Request<'_>, reply: &Reply) -> Result<Pass, Denial> {
     let target = match text(&TARGET) {
         Some(target) => {
             let target = target.parse::<Address>();
-            Some(target.map_err(|error| no_answer(request, &format!("X-Target: {error}")))?)
+            // Not repeated: it may hold what the client sent.
+            let why = "its X-Target is not a target: host:port is expected";
+            Some(target.map_err(|_| no_answer(request, why))?)
         }
         None => None,
     };

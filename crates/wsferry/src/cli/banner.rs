@@ -49,6 +49,7 @@ fn target(route: &RouteSettings) -> String {
     match route {
         RouteSettings::Fixed(Address::Echo) => "the built-in echo".to_owned(),
         RouteSettings::Fixed(tcp @ Address::Tcp { .. }) => format!("TCP {tcp}"),
+        RouteSettings::Fixed(socket @ Address::UnixByToken(_)) => socket.to_string(),
         RouteSettings::Fixed(Address::Recording(recording)) => {
             format!("the recording {}", recording.path.display())
         }

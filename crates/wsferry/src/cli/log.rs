@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use anyhow::{Context, Result};
 use tracing::Level;
-use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -29,18 +29,17 @@ pub(super) fn init(log: &Log) -> Result<()> {
             (BoxMakeWriter::new(Mutex::new(file)), false)
         }
     };
+    // Libraries have lines of their own, and do not know what is a secret here.
+    let filter = Targets::new().with_target("wsferry", level);
+    let lines = fmt::layer().with_target(false).with_writer(writer).with_ansi(colours);
+    let lines = tracing_subscriber::registry().with(filter).with(lines);
     match &log.syslog {
-        None => {
-            let lines = fmt().with_max_level(level).with_target(false);
-            lines.with_writer(writer).with_ansi(colours).init();
-        }
+        None => lines.init(),
         Some(syslog) => {
-            let lines = fmt::layer().with_target(false).with_writer(writer).with_ansi(colours);
             // Time and level are in the datagram's own header.
             let sent = fmt::layer().with_target(false).with_ansi(false).without_time();
             let sent = sent.with_level(false).with_writer(syslog.open(log.is_daemon)?);
-            let filter = LevelFilter::from_level(level);
-            tracing_subscriber::registry().with(filter).with(lines).with(sent).init();
+            lines.with(sent).init();
         }
     }
     // A panic ends its own session only, and is a line like every other.

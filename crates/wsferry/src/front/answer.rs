@@ -100,10 +100,7 @@ async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision
     let client = Client { address: caller.address, common_names: &caller.common_names };
     let request = Request::read(client, head)?;
     let Verdict::Upgrade(upgrade) = verdict else {
-        if front.web_auth {
-            front.policy.authenticate(&request).await?;
-        }
-        check_host(front, &request).await?;
+        check_file(front, &request).await?;
         let Some(web) = &front.web else { return Err(Refusal::UPGRADE_REQUIRED.into()) };
         let mut response = web.answer(head).await;
         // Behind such a head the guard reads no request: this answer is the last one.
@@ -137,13 +134,21 @@ async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision
     Ok(Decision::Join(upgrade, Joining { admitted, target, tap, dialed, once }))
 }
 
-/// Whether the client means this gateway: by a name of it, or by one that is a token.
-async fn check_host(front: &Front, request: &Request<'_>) -> Result<(), No> {
+/// Whether the client may ask for a file: it means this gateway by a name of it, or by one that is a
+/// token. No token is looked up for a client that was not let in.
+async fn check_file(front: &Front, request: &Request<'_>) -> Result<(), No> {
     let checked = front.policy.check_host(request);
-    if checked.is_err() && front.route.is_by_host() {
-        return front.route.target(request).await.map(drop);
+    let is_by_token = checked.is_err() && front.route.is_by_host();
+    if !is_by_token {
+        checked?;
     }
-    Ok(checked?)
+    if front.web_auth || is_by_token {
+        front.policy.authenticate(request).await?;
+    }
+    if is_by_token {
+        front.route.target(request).await?;
+    }
+    Ok(())
 }
 
 /// Of the clients that come at once only one gets the session of `--run-once`.

@@ -21,6 +21,8 @@ pub const LONGEST_BODY: usize = 64 * 1024;
 const REDIRECTS: usize = 3;
 /// As long a connection waits for the next question.
 const IDLE: Duration = Duration::from_secs(60);
+/// As many connections wait: a moment with a thousand clients must not keep a thousand descriptors.
+const MOST_IDLE: usize = 32;
 
 /// Which redirects are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +107,7 @@ impl HttpClient {
             .referer(false)
             .no_proxy()
             .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(MOST_IDLE)
             .build()
             .map_err(|error| HttpError::Client(reasons(&error)))?;
         Ok(Self(client))

@@ -9,17 +9,15 @@ use super::escaped;
 use crate::client::ClientAddress;
 use crate::outcome::Outcome;
 
-/// A session begins.
+/// A session begins. `identity` is who the client is, where an authentication plug-in knows that.
 pub fn session_started(
     id: u64,
     client: ClientAddress,
-    target: &dyn Display,
     identity: Option<&str>,
+    target: &dyn Display,
 ) {
-    match identity.map(str::escape_debug) {
-        Some(identity) => info!(session = id, %client, %target, %identity, "session started"),
-        None => info!(session = id, %client, %target, "session started"),
-    }
+    let identity = identity.map(|identity| identity.escape_debug().to_string());
+    info!(session = id, %client, identity, %target, "session started");
 }
 
 /// A session has ended.

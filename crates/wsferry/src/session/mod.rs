@@ -113,7 +113,7 @@ impl Session {
         let Self { id, address, client, early, joining } = *self;
         let Joining { admitted, target, tap, dialed, once } = joining;
         let started = Instant::now();
-        observe::session_started(id, address, &target, admitted.pass().identity.as_deref());
+        observe::session_started(id, address, admitted.pass().identity.as_deref(), &target);
         let known = Box::new(Known { id, address, target, started, _once: once });
         let relay = &settings.relay;
         let ended = match &known.target {

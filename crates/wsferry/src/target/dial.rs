@@ -75,7 +75,7 @@ impl Dialer {
                 let (stream, _) = connect(SocketAddr::new(ip, *port)).await?;
                 Ok(Stream::dialed(stream))
             }
-            (Address::Unix(path), ..) => connect_unix(path).await,
+            (Address::Unix(path) | Address::UnixByToken(path), ..) => connect_unix(path).await,
             (_, _, Some((name, port))) => self.connect_by_name(name, port).await,
             _ => Err(DialError::Unreachable("it is not a server".to_owned())),
         }

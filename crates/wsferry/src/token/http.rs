@@ -123,8 +123,11 @@ impl TokenHttp {
         match self.format {
             Format::Text => {
                 let text = String::from_utf8_lossy(&body);
-                text.trim().parse().map_err(|error: crate::address::AddressError| {
-                    unknown(format!("the service's answer: {error}"))
+                // Not repeated: it may hold the token.
+                text.trim().parse().map_err(|_| {
+                    unknown(
+                        "the service's answer is not a target: host:port is expected".to_owned(),
+                    )
                 })
             }
             Format::Json => {

@@ -1,9 +1,8 @@
 //! Tokens that say themselves where they lead (`--token-plugin JWTTokenApi`): JSON Web Tokens with
 //! the claims `host` and `port`, believed if they are signed with the key of a file.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{self, Read};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -13,6 +12,10 @@ use super::pair;
 use super::{LookUp, LookUpError, Token, TokenSource};
 use crate::address::Address;
 use crate::jose::{Key, KeyError};
+use crate::net::{Stamp, open_file};
+
+/// The most bytes of a key file that are read.
+const MAX_SIZE: u64 = 64 * 1024;
 
 /// Why a key file is of no use.
 #[derive(Debug, Error)]
@@ -81,15 +84,11 @@ struct KeyFile {
     read: Mutex<Option<(Stamp, Arc<Key>)>>,
 }
 
-/// What changes when a file does.
-type Stamp = (Option<SystemTime>, u64, u64);
-
 impl KeyFile {
     /// The key that is in the file now.
     fn key(&self) -> Result<Arc<Key>, KeyFileError> {
         let failed = |error| KeyFileError::Read { path: self.path.clone(), error };
-        // The stamp is older than the contents: a change in between is seen at the next look-up.
-        let stamp = stamp(&self.path).map_err(failed)?;
+        let stamp = Stamp::of(&self.path).map_err(failed)?;
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((read_at, key)) = &*read
             && *read_at == stamp
@@ -97,20 +96,15 @@ impl KeyFile {
             return Ok(Arc::clone(key));
         }
         *read = None;
-        let contents = fs::read(&self.path).map_err(failed)?;
+        // The stamp is older than the contents: a change in between is seen at the next look-up.
+        let (file, metadata) = open_file(&self.path).map_err(failed)?;
+        let stamp = Stamp::new(&metadata);
+        let mut contents = Vec::new();
+        file.take(MAX_SIZE).read_to_end(&mut contents).map_err(failed)?;
         let key = Key::read(&contents)
             .map_err(|error| KeyFileError::Key { path: self.path.clone(), error })?;
         let key = Arc::new(key);
         *read = Some((stamp, Arc::clone(&key)));
         Ok(key)
     }
-}
-
-fn stamp(path: &Path) -> io::Result<Stamp> {
-    let metadata = fs::metadata(path)?;
-    #[cfg(unix)]
-    let file = std::os::unix::fs::MetadataExt::ino(&metadata);
-    #[cfg(not(unix))]
-    let file = 0;
-    Ok((metadata.modified().ok(), metadata.len(), file))
 }

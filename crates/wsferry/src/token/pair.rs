@@ -15,7 +15,8 @@ pub(super) fn target(object: &Map<String, Value>) -> Result<Address, String> {
     };
     let is_bare_ipv6 = host.contains(':') && !host.starts_with('[');
     let text = if is_bare_ipv6 { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    text.parse::<Address>().map_err(|error| error.to_string())
+    // They are not repeated: a service may put the token there.
+    text.parse::<Address>().map_err(|_| "\"host\" and \"port\" are not a target".to_owned())
 }
 
 #[cfg(test)]

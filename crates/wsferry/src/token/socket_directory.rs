@@ -32,7 +32,7 @@ impl TokenSource for UnixDomainSocketDirectory {
 fn find(directory: &Path, token: &str) -> Result<Address, LookUpError> {
     let path = directory::entry(directory, token)?;
     match std::fs::metadata(&path) {
-        Ok(metadata) if is_socket(&metadata) => Ok(Address::Unix(path)),
+        Ok(metadata) if is_socket(&metadata) => Ok(Address::UnixByToken(path)),
         _ => Err(LookUpError::Unknown("its entry is not a socket".to_owned())),
     }
 }

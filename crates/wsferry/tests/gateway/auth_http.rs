@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http::StatusCode;
 use http::request::Parts;
-use wsferry::auth::http::{HttpAuth, ServiceUrl};
+use wsferry::auth::http::{HttpAuth, ServiceUrl, ServiceUrlError};
 use wsferry::auth::{Auth, Denial, Pass};
 use wsferry::net::{HttpClient, Redirects};
 use wsferry::request::{Client, Request};
@@ -129,9 +129,19 @@ async fn the_service_is_shown_the_handshake_and_no_client_forges_what_the_gatewa
             ("X-Client-Common-Name", "root"),
             ("X-Identity", "root"),
             ("X-Target", "root:1"),
+            ("X_Target", "root:1"),
+            ("X_Forwarded-For", "10.0.0.1"),
+            ("X.Client.Common_Name", "root"),
+            ("Forwarded", "for=10.0.0.1"),
+            ("X-Real-IP", "10.0.0.1"),
+            ("X-Rewrite-URL", "/public"),
+            ("X-HTTP-Method-Override", "DELETE"),
+            ("Proxy", "http://10.0.0.1"),
         ],
     );
-    check(&auth, &head, &["ann".to_owned(), "line\r\nbreak".to_owned()]).await.unwrap();
+    check(&auth, &head, &["ann".to_owned(), "line\r\nbreak".to_owned(), "änn".to_owned()])
+        .await
+        .unwrap();
     let shown = service.heads().remove(0);
     assert_eq!(target(&shown), "/auth?from=gateway");
     let mut fields: Vec<_> =
@@ -151,6 +161,7 @@ async fn the_service_is_shown_the_handshake_and_no_client_forges_what_the_gatewa
         "x-forwarded-for: 192.0.2.7".to_owned(),
         "x-forwarded-method: get".to_owned(),
         "x-client-common-name: ann".to_owned(),
+        "x-client-common-name: änn".to_owned(),
         format!("host: 127.0.0.1:{}", service.port()),
     ];
     expected.sort();
@@ -163,6 +174,11 @@ fn what_is_no_url_is_told_without_repeating_it() {
         let error = text.parse::<ServiceUrl>().unwrap_err().to_string();
         assert!(error.contains("http://127.0.0.1:8000/auth") && !error.contains("hidden"));
     }
-    let url: ServiceUrl = "http://user:hidden@auth/".parse().unwrap();
+    for text in ["http://user:hidden@auth/", "http://hidden@auth/", "http://:hidden@auth/"] {
+        let error = text.parse::<ServiceUrl>().unwrap_err();
+        assert_eq!(error, ServiceUrlError::Login, "{text}");
+        assert!(!error.to_string().contains("hidden"));
+    }
+    let url: ServiceUrl = "http://auth/?key=hidden".parse().unwrap();
     assert!(!format!("{url:?}").contains("hidden"));
 }

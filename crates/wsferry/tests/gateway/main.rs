@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+#[cfg(unix)] // sockets and pipes
+mod attacks;
 mod auth_http;
 mod auth_plugins;
 mod delivery;

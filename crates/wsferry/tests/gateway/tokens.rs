@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::{TempDir, tempdir};
+use wsferry::address::Address;
 use wsferry::token::{
     LookUpError, ReadOnlyTokenFile, Token, TokenFile, TokenFileName, TokenSource,
     UnixDomainSocketDirectory,
@@ -418,8 +419,10 @@ async fn no_token_leaves_its_directory() {
         assert_eq!(target(&sockets, &token).await, "unknown", "{token:?}");
     }
     all(&names, &[("a", "h:1"), ("within", "h:1"), ("s", "unknown")]).await;
-    let own = format!("unix_socket:{}", inside.canonicalize().unwrap().join("s").display());
-    all(&sockets, &[("s", &own), ("a", "unknown"), ("sub", "unknown")]).await;
+    let own = Token::new("s").unwrap();
+    let own = sockets.look_up(&own).await.unwrap();
+    assert_eq!(own, Address::UnixByToken(inside.canonicalize().unwrap().join("s")));
+    all(&sockets, &[("a", "unknown"), ("sub", "unknown")]).await;
 }
 
 #[tokio::test]
@@ -444,6 +447,8 @@ async fn no_source_shows_a_token_when_it_is_printed() {
     let (_directory, path) = file_with("hush: h:1\n");
     let source = TokenFile::new(&path);
     all(&source, &[("hush", "h:1")]).await;
+    let socket = Address::UnixByToken("/run/vms/hush".into());
+    assert_eq!(socket.to_string(), "unix_socket:/run/vms/…");
     let shown = format!("{source:?} {:?}", Token::new("hush"));
     assert!(!shown.contains("hush"), "{shown}");
 }

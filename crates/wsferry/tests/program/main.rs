@@ -18,6 +18,8 @@ mod listing;
 mod logging;
 mod replay;
 mod run_once;
+#[cfg(unix)]
+mod secrets;
 mod signals;
 mod start_up;
 mod support;

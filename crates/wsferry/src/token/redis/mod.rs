@@ -89,7 +89,8 @@ impl TokenRedis {
         } else {
             text.to_owned()
         };
-        target.parse().map_err(|error| LookUpError::Unknown(format!("its value: {error}")))
+        // Not repeated: it may be the secret of another program that keeps its keys there.
+        target.parse().map_err(|_| unknown("its value is not a target: host:port is expected"))
     }
 }
 
