@@ -2,26 +2,19 @@
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use hyper::server::conn::http1;
-use tokio::io::AsyncWriteExt;
-use tokio::time::timeout;
 
 use super::Front;
 use super::answer::{Answerer, Caller};
 use super::guard::Guard;
-use super::response;
+use super::refusal::{FAREWELL, refuse};
 use super::secure::{Secured, secure};
 use crate::client::ClientAddress;
 use crate::net::{Farewell, Stream, farewell};
-use crate::observe;
 use crate::session::Joining;
-
-/// How long a client that was refused may take to take its answer, and to end its connection.
-pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A connection whose handshake is done: what a session is made of.
 #[derive(Debug)]
@@ -73,16 +66,4 @@ pub async fn turn_away(mut stream: Stream, client: ClientAddress) {
     let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "too many connections");
     refuse(&mut stream, client, status, reason, "--max-connections").await;
     farewell(stream, Farewell::Polite, FAREWELL).await;
-}
-
-/// Logs and writes a refusal that hyper does not write.
-pub(super) async fn refuse(
-    stream: &mut Stream,
-    client: ClientAddress,
-    status: StatusCode,
-    reason: &str,
-    remedy: &str,
-) {
-    observe::refused(client, status, reason, remedy);
-    let _ = timeout(FAREWELL, stream.write_all(&response::raw(status, reason))).await;
 }

@@ -7,6 +7,7 @@
 mod answer;
 mod connection;
 mod guard;
+mod refusal;
 mod response;
 mod route;
 mod secure;

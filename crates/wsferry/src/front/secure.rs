@@ -6,7 +6,7 @@ use http::StatusCode;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Front;
-use super::connection::{FAREWELL, refuse};
+use super::refusal::{FAREWELL, refuse};
 use crate::client::ClientAddress;
 use crate::error::words;
 use crate::net::tls::{Acceptor, Reload, common_names};

@@ -8,6 +8,7 @@
 //! of the one that did not count is seen within [`OTHERS`].
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,8 +29,8 @@ pub struct TokenFile {
 }
 
 impl TokenFile {
-    /// The tokens of a file, or of the files of a directory. Nothing is read before the first
-    /// look-up.
+    /// The tokens of a file, or of the files of a directory. Nothing is read before it is
+    /// prepared, or looked up in.
     pub fn new(source: impl Into<PathBuf>) -> Self {
         Self { files: Files::new(source.into()) }
     }
@@ -44,17 +45,21 @@ impl TokenSource for TokenFile {
     fn look_up<'a>(&'a self, token: &'a Token) -> LookUp<'a> {
         Box::pin(self.files.look_up(token.as_str()))
     }
+
+    fn prepare(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.files.prepare())
+    }
 }
 
-/// Tokens in files that are read once, at the first look-up.
+/// Tokens in files that are read once.
 #[derive(Debug)]
 pub struct ReadOnlyTokenFile {
     files: Files,
 }
 
 impl ReadOnlyTokenFile {
-    /// The tokens of a file, or of the files of a directory. Nothing is read before the first
-    /// look-up; while it cannot be read, each look-up tries again.
+    /// The tokens of a file, or of the files of a directory. Nothing is read before it is
+    /// prepared, or looked up in; while it cannot be read, each look-up tries again.
     pub fn new(source: impl Into<PathBuf>) -> Self {
         Self { files: Files::new(source.into()) }
     }
@@ -69,6 +74,10 @@ impl TokenSource for ReadOnlyTokenFile {
             }
             self.files.refresh(Instant::now()).await?.answer(token.as_str())
         })
+    }
+
+    fn prepare(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.files.prepare())
     }
 }
 
@@ -112,6 +121,11 @@ impl Files {
             Ok(scanner) => self.scan(scanner).await?.answer(token),
             Err(_) => Ok(target.clone()), // somebody else is looking
         }
+    }
+
+    /// Reads them, and tells which lines are of no use, before the first client comes.
+    async fn prepare(&self) {
+        let _ = self.refresh(Instant::now()).await; // what cannot be read is told at a look-up
     }
 
     /// What the source holds, by a scan that began after `asked`.

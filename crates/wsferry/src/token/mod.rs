@@ -80,6 +80,11 @@ pub type LookUp<'a> = Pin<Box<dyn Future<Output = Result<Address, LookUpError>> 
 pub trait TokenSource: fmt::Debug + Send + Sync {
     /// The target of a token.
     fn look_up<'a>(&'a self, token: &'a Token) -> LookUp<'a>;
+
+    /// What can be done before the first client comes. It cannot fail: a look-up will tell.
+    fn prepare(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// Which source, and where it knows its tokens from.

@@ -1,0 +1,27 @@
+//! Refusals of connections that hyper does not answer, because what came is no request.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
+
+use super::response;
+use crate::client::ClientAddress;
+use crate::net::Stream;
+use crate::observe;
+
+/// How long a client that was refused may take to take its answer, and to end its connection.
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Logs and writes a refusal that hyper does not write.
+pub(super) async fn refuse(
+    stream: &mut Stream,
+    client: ClientAddress,
+    status: StatusCode,
+    reason: &str,
+    remedy: &str,
+) {
+    observe::refused(client, status, reason, remedy);
+    let _ = timeout(FAREWELL, stream.write_all(&response::raw(status, reason))).await;
+}

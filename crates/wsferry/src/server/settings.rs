@@ -1,0 +1,74 @@
+//! What a gateway is made from.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Listen, wrapped};
+use crate::address::Address;
+use crate::front::{Dial, Files, TokenPlace};
+use crate::net::tls::{ConnectorSettings, ServerSettings};
+use crate::record::Traffic;
+use crate::{auth, session, token};
+
+/// Everything a gateway needs to know. It is valid: nothing in it is checked again.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: Listen,
+    /// TLS on the same listeners; `None`: plain connections only.
+    pub tls: Option<ServerSettings>,
+    /// Whether plain connections are refused.
+    pub tls_only: bool,
+    /// Where sessions lead.
+    pub route: RouteSettings,
+    /// TLS towards targets; `None`: plain connections.
+    pub target_tls: Option<ConnectorSettings>,
+    /// What is served beside WebSocket.
+    pub web: Option<Files>,
+    /// Who may connect.
+    pub auth: auth::Settings,
+    /// Who else decides about that.
+    pub auth_plugin: Option<auth::PluginSettings>,
+    /// Whether files are for those only that the plug-in lets in.
+    pub web_auth: bool,
+    /// Where sessions are recorded: each in this file with its number behind the name.
+    pub record: Option<PathBuf>,
+    /// Where the payload of sessions leaves its marks.
+    pub traffic: Option<Traffic>,
+    /// How sessions run.
+    pub session: session::Settings,
+    /// When the target is dialled.
+    pub dial: Dial,
+    /// How long a request head may take in total.
+    pub header_timeout: Duration,
+    /// How long a drain may take.
+    pub drain_timeout: Duration,
+    /// The most connections at once; `None`: what the limit of file descriptors allows.
+    pub max_connections: Option<usize>,
+    /// The most connections at once that are not sessions yet.
+    pub max_handshakes: usize,
+    /// Stop after one session.
+    pub run_once: bool,
+    /// Accept nobody after this time, and stop when the last session has ended by itself.
+    pub timeout: Option<Duration>,
+    /// Stop when there has been no session for this time.
+    pub idle_timeout: Option<Duration>,
+}
+
+/// Where sessions lead.
+#[derive(Clone, Debug)]
+pub enum RouteSettings {
+    /// Always to the same target.
+    Fixed(Address),
+    /// To the target of the client's token.
+    Token {
+        /// Who knows the tokens.
+        source: token::Settings,
+        /// Where the token stands in a request.
+        place: TokenPlace,
+    },
+    /// To the one of these that the client names.
+    Listed(Vec<Address>),
+    /// To a program that is started with the gateway.
+    Wrapped(wrapped::Settings),
+}
