@@ -30,7 +30,7 @@ fn medians(count: usize, mut work: impl FnMut(usize)) -> Vec<Duration> {
 /// lies where in its memory tells kinds apart too, so each try lays everything out anew.
 fn assert_alike<W: FnMut(usize)>(count: usize, prepare: impl Fn(usize) -> W) {
     let mut seen = Vec::new();
-    for round in 0..10 {
+    for round in 0..25 {
         let shift = vec![0_u8; 64 + 1000 * round];
         let mut work = prepare(round);
         let medians = medians(count, &mut work);
