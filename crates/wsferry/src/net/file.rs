@@ -11,10 +11,10 @@ use std::time::{Duration, SystemTime};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     size: u64,
-    /// The last write, or the last change of the file's name, owner or mode, whichever is later.
-    changed: Option<SystemTime>,
-    /// The last write alone: an old one may be given back to a file.
+    /// The last write: an old one may be given back to a file.
     written: Option<SystemTime>,
+    /// The last change of the file, its name, owner or mode; elsewhere than on Unix its creation.
+    status: Option<SystemTime>,
     /// Device and number, where files have them.
     identity: (u64, u64),
 }
@@ -35,16 +35,15 @@ impl Stamp {
         let seconds = u64::try_from(metadata.ctime()).unwrap_or(0);
         let nanoseconds = u32::try_from(metadata.ctime_nsec()).unwrap_or(0);
         let status = SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds));
-        let written = metadata.modified().ok();
         let identity = (metadata.dev(), metadata.ino());
-        Self { size: metadata.size(), changed: written.max(status), written, identity }
+        Self { size: metadata.size(), written: metadata.modified().ok(), status, identity }
     }
 
     /// The stamp in what the system says of a file.
     #[cfg(not(unix))]
     pub fn new(metadata: &Metadata) -> Self {
-        let (written, created) = (metadata.modified().ok(), metadata.created().ok());
-        Self { size: metadata.len(), changed: written.max(created), written, identity: (0, 0) }
+        let (written, status) = (metadata.modified().ok(), metadata.created().ok());
+        Self { size: metadata.len(), written, status, identity: (0, 0) }
     }
 
     /// The size of the file, in bytes.
@@ -55,7 +54,7 @@ impl Stamp {
     /// How long ago the file was changed; `None` if its time is unknown or lies ahead, as that of
     /// another machine may.
     pub fn age(&self) -> Option<Duration> {
-        SystemTime::now().duration_since(self.changed?).ok()
+        SystemTime::now().duration_since(self.written.max(self.status)?).ok()
     }
 }
 
@@ -78,4 +77,36 @@ pub fn open_file(path: &Path) -> io::Result<(File, Metadata)> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not an ordinary file"));
     }
     Ok((file, metadata))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_file_put_in_place_with_the_old_time_and_size_is_another_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let [old, new] = ["old", "new"].map(|name| folder.path().join(name));
+        fs::write(&old, "one").unwrap();
+        fs::write(&new, "two").unwrap();
+        let seen = Stamp::of(&old).unwrap();
+        assert_eq!(seen, Stamp::of(&old).unwrap());
+        let time = fs::metadata(&old).unwrap().modified().unwrap();
+        File::options().write(true).open(&new).unwrap().set_modified(time).unwrap();
+        fs::rename(&new, &old).unwrap();
+        if cfg!(unix) {
+            assert_ne!(seen, Stamp::of(&old).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_the_same_while_it_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let missing = Stamp::of(&path).ok();
+        assert_eq!(missing, Stamp::of(&path).ok());
+        fs::write(&path, "").unwrap();
+        assert_ne!(missing, Stamp::of(&path).ok());
+    }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::line::target_of;
 use crate::address::Address;
 
 /// The target of `host` and `port`. The error is for the log.
@@ -13,10 +14,9 @@ pub(super) fn target(object: &Map<String, Value>) -> Result<Address, String> {
         Some(Value::String(port)) => port.trim().to_owned(),
         _ => return Err("there is no \"port\" with a number".to_owned()),
     };
-    let is_bare_ipv6 = host.contains(':') && !host.starts_with('[');
-    let text = if is_bare_ipv6 { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     // They are not repeated: a service may put the token there.
-    text.parse::<Address>().map_err(|_| "\"host\" and \"port\" are not a target".to_owned())
+    target_of(&format!("{host}:{port}"))
+        .ok_or_else(|| "\"host\" and \"port\" are not a target".to_owned())
 }
 
 #[cfg(test)]

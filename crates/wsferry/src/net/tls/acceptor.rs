@@ -15,8 +15,8 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
 
-use super::identity::Identity;
 use super::{Ciphers, MinVersion, Password, TlsError, Validity, authority, key};
+use crate::net::Stamp;
 
 /// The files are looked at no more often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -74,7 +74,7 @@ struct Loaded {
 struct Watch {
     looked: Instant,
     /// The files as they were when they were last read, with success or without.
-    files: Vec<Identity>,
+    files: Vec<Option<Stamp>>,
 }
 
 impl Acceptor {
@@ -84,7 +84,7 @@ impl Acceptor {
     /// A sentence that names the file and what is wrong with it.
     pub fn open(settings: ServerSettings) -> Result<Self, TlsError> {
         // Seen before they are read: what changes in between is read again.
-        let files = settings.identities();
+        let files = settings.stamps();
         let loaded = Loaded::read(&settings)?;
         let watch = Watch { looked: Instant::now(), files };
         Ok(Self { settings, loaded: RwLock::new(loaded), watch: Mutex::new(watch) })
@@ -129,7 +129,7 @@ impl Acceptor {
 
     fn look(&self, watch: &mut Watch, now: Instant) -> Option<Reload> {
         watch.looked = now;
-        let files = self.settings.identities();
+        let files = self.settings.stamps();
         if files == watch.files {
             return None;
         }
@@ -145,13 +145,13 @@ impl Acceptor {
 }
 
 impl ServerSettings {
-    fn identities(&self) -> Vec<Identity> {
+    fn stamps(&self) -> Vec<Option<Stamp>> {
         let authority = match &self.clients {
             Some(ClientAuthority::File(path)) => Some(path),
             Some(ClientAuthority::System) | None => None,
         };
         let files = [Some(&self.cert), self.key.as_ref(), authority];
-        files.into_iter().flatten().map(|path| Identity::of(path)).collect()
+        files.into_iter().flatten().map(|path| Stamp::of(path).ok()).collect()
     }
 }
 

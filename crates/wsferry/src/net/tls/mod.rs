@@ -11,7 +11,6 @@ mod cipher;
 mod cipher_names;
 mod connector;
 mod error;
-mod identity;
 mod key;
 mod legacy;
 mod pem;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use wsferry::net::tls::{Ciphers, MinVersion, ServerSettings};
 use wsferry_testkit::patience::until;
 use wsferry_testkit::pki::Pki;
 use wsferry_testkit::raw::{HANDSHAKE, Raw};
@@ -11,6 +10,7 @@ use wsferry_testkit::raw::{HANDSHAKE, Raw};
 use super::{gateway, handshake};
 use crate::service::{Service, answer, target};
 use crate::support::{Running, config_with};
+use crate::tls_settings::settings;
 
 /// Clients that wait for a service at once.
 const CROWD: usize = 500;
@@ -68,14 +68,7 @@ async fn clients_that_do_not_finish_their_tls_or_their_head_hold_no_more_than_th
     let config = config_with("echo:", |config| {
         config.max_handshakes = 8;
         config.header_timeout = Duration::from_secs(1);
-        config.tls = Some(ServerSettings {
-            cert: pair.cert.clone(),
-            key: Some(pair.key.clone()),
-            key_password: None,
-            clients: None,
-            versions: MinVersion::default(),
-            ciphers: Ciphers::default(),
-        });
+        config.tls = Some(settings(&pair));
     });
     let gateway = Running::start(config).await;
     // A record of TLS that announces a ClientHello, and no more of it.
