@@ -2,7 +2,7 @@
 //! test.
 
 use std::ffi::OsStr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -232,16 +232,17 @@ pub(crate) fn signal_command(signal: Signal, processes: &[u32]) -> std::process:
     command
 }
 
-/// Whether a program listens on a port of 127.0.0.1 or `[::1]`. The system is asked, so that a
-/// program that counts its connections sees none.
+/// Whether a program listens on a port of 127.0.0.1. The system is asked, so that a program that
+/// counts its connections sees none.
 pub fn listens(port: u16) -> bool {
-    let addresses: [SocketAddr; 2] =
-        [([127, 0, 0, 1], port).into(), (std::net::Ipv6Addr::LOCALHOST, port).into()];
+    listens_on((Ipv4Addr::LOCALHOST, port).into())
+}
+
+/// Whether a program listens on an address. Only on this one: the same port of another address may
+/// be anybody's, also that of a connection.
+pub fn listens_on(address: SocketAddr) -> bool {
     // With this option only a listening socket is in the way.
-    addresses.into_iter().any(|address| {
-        let bound = bind_reusing(address);
-        bound.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
-    })
+    bind_reusing(address).is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
 }
 
 fn bind_reusing(address: SocketAddr) -> std::io::Result<socket2::Socket> {
@@ -274,31 +275,40 @@ fn kill_family(family: u32) -> std::process::Command {
     command
 }
 
-/// A port of 127.0.0.1 where nothing listens, and that nobody else gets by chance for as long as
-/// this lives. A server that sets `SO_REUSEADDR` can be told to listen there, and be told again.
+/// A port of a loopback address where nothing listens, and that nobody else gets by chance for as
+/// long as this lives. A server that sets `SO_REUSEADDR` can be told to listen there, and be told again.
 #[derive(Debug)]
 pub struct ReservedPort {
     socket: socket2::Socket,
 }
 
 impl ReservedPort {
-    /// Takes a free port.
+    /// Takes a free port of 127.0.0.1.
     pub fn new() -> Self {
+        Self::on(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// Takes a free port of an address.
+    pub fn on(ip: IpAddr) -> Self {
         // Bound and not listening: connections are refused, and a listener may join later.
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let any = SocketAddr::new(ip, 0);
         Self { socket: bind_reusing(any).expect("there is a free port") }
+    }
+
+    /// The address with the port.
+    pub fn address(&self) -> SocketAddr {
+        let address = self.socket.local_addr().expect("it is bound");
+        address.as_socket().expect("it is TCP")
     }
 
     /// Its number.
     pub fn number(&self) -> u16 {
-        let address = self.socket.local_addr().expect("it is bound");
-        address.as_socket().expect("it is IPv4").port()
+        self.address().port()
     }
 
     /// Listens there.
     pub async fn listen(&self) -> TcpListener {
-        let address = ("127.0.0.1", self.number());
-        TcpListener::bind(address).await.expect("nobody else listens there")
+        TcpListener::bind(self.address()).await.expect("nobody else listens there")
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use tokio::process::Command;
 use wsferry_testkit::patience::until;
-use wsferry_testkit::program::{Program, ReservedPort, listens};
+use wsferry_testkit::program::{Program, ReservedPort, listens_on};
 use wsferry_testkit::raw::{Answer, Raw};
 
 use crate::client::{Client, Refusal, upgrade};
@@ -94,7 +94,7 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Waits until a program listens on its port.
     pub(crate) async fn listening(mut program: Program, port: ReservedPort) -> Self {
-        until(|| listens(port.number()) || program.has_ended()).await;
+        until(|| listens_on(port.address()) || program.has_ended()).await;
         assert!(!program.has_ended(), "the program has ended instead of listening");
         Self { program, port }
     }

@@ -1,5 +1,6 @@
 //! The command line: where words may stand, what is wrong usage, what a start that fails looks like.
 
+use std::net::Ipv6Addr;
 use std::os::unix::fs::symlink;
 
 use futures_util::future::join_all;
@@ -147,8 +148,8 @@ async fn values_that_are_not_valid_are_wrong_usage(program: Subject) {
 }
 
 async fn a_source_of_ipv6_stands_in_brackets(program: Subject) {
-    let port = ReservedPort::new();
-    let (source, target) = (format!("[::1]:{}", port.number()), targets::echo().await);
+    let port = ReservedPort::on(Ipv6Addr::LOCALHOST.into());
+    let (source, target) = (port.address().to_string(), targets::echo().await);
     let arguments = [&*source, &target.address().to_string()];
     let gateway = Gateway::listening(program.start(&arguments), port).await;
     let stream = tokio::net::TcpStream::connect(("::1", gateway.port())).await.unwrap();
@@ -272,7 +273,7 @@ pub(crate) async fn all_addresses(program: Subject) {
     let by_ipv6 = tokio::net::TcpStream::connect(("::1", gateway.port())).await;
     assert_eq!(by_ipv6.is_ok(), program == Subject::Wsferry);
 
-    let port = ReservedPort::new();
+    let port = ReservedPort::on(Ipv6Addr::LOCALHOST.into());
     let source = port.number().to_string();
     let gateway = Gateway::listening(program.start(&["-6", &source, &target]), port).await;
     tokio::net::TcpStream::connect(("::1", gateway.port())).await.unwrap();
