@@ -228,6 +228,7 @@ impl Relay {
         let tap = &mut self.tap;
         let to_target = self.deframe.poll(cx, now, client, target, machine, tap);
         let paused = machine.is_paused();
+        self.enframe.is_alone = self.deframe.is_finished;
         let to_client = self.enframe.poll(cx, now, client, target, machine, tap);
         let turns = [to_target, to_client];
         let before = (self.cause.is_some(), machine.owes_control(), machine.close_is_sent());
