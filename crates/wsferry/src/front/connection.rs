@@ -10,8 +10,8 @@ use hyper::server::conn::http1;
 use super::Front;
 use super::answer::{Answerer, Caller};
 use super::guard::Guard;
-use super::refusal::{FAREWELL, refuse};
-use super::secure::{Secured, secure};
+use super::refusal::{FAREWELL, alert, refuse};
+use super::secure::{Secured, secure, speaks_tls};
 use crate::client::ClientAddress;
 use crate::net::{Farewell, Stream, farewell};
 use crate::session::Joining;
@@ -61,9 +61,14 @@ pub async fn serve(stream: Stream, client: ClientAddress, front: Arc<Front>) -> 
     None
 }
 
-/// Answers 503 to a connection that is one too many, without reading what it wants.
-pub async fn turn_away(mut stream: Stream, client: ClientAddress) {
+/// Answers 503 to a connection that is one too many, without reading what it wants. One that speaks
+/// TLS gets an alert: a handshake would cost what there is too little of.
+pub async fn turn_away(mut stream: Stream, client: ClientAddress, front: &Front) {
     let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "too many connections");
-    refuse(&mut stream, client, status, reason, "--max-connections").await;
+    if front.tls.is_some() && speaks_tls(&stream).await {
+        alert(&mut stream, client, status, reason, "--max-connections").await;
+    } else {
+        refuse(&mut stream, client, status, reason, "--max-connections").await;
+    }
     farewell(stream, Farewell::Polite, FAREWELL).await;
 }

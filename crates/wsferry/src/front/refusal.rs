@@ -14,6 +14,22 @@ use crate::observe;
 /// How long a client that was refused may take to take its answer, and to end its connection.
 pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
+/// A record of TLS with the alert `internal_error`, fatal (RFC 8446 §6): the one that says nothing of
+/// the client. Before a handshake there is no key, and it goes as it is.
+const ALERT: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
+
+/// Logs and writes a refusal to a client that speaks TLS, with which no handshake is made.
+pub(super) async fn alert(
+    stream: &mut Stream,
+    client: ClientAddress,
+    status: StatusCode,
+    reason: &str,
+    remedy: &str,
+) {
+    observe::refused(client, status, reason, remedy);
+    let _ = timeout(FAREWELL, stream.write_all(&ALERT)).await;
+}
+
 /// Logs and writes a refusal that hyper does not write.
 pub(super) async fn refuse(
     stream: &mut Stream,

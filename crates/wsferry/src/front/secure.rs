@@ -3,7 +3,7 @@
 use std::io;
 
 use http::StatusCode;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::Front;
 use super::refusal::{FAREWELL, refuse};
@@ -62,6 +62,11 @@ pub(super) async fn secure(
         return None;
     }
     Some(Secured { stream, common_names: Vec::new() })
+}
+
+/// Whether a client that is not served begins with TLS. One that says nothing soon does not.
+pub(super) async fn speaks_tls(stream: &Stream) -> bool {
+    matches!(timeout(FAREWELL, stream.begins_with_tls()).await, Ok(Ok(true)))
 }
 
 /// What became of a handshake.

@@ -64,8 +64,9 @@ fn admit(shared: &Arc<Shared>, stream: Stream, client: ClientAddress, last: Opti
         }
         _ => {
             if let Ok(place) = Arc::clone(&shared.turned_away).try_acquire_owned() {
+                let front = Arc::clone(&shared.front);
                 shared.tasks.spawn(async move {
-                    front::turn_away(stream, client).await;
+                    front::turn_away(stream, client, &front).await;
                     drop(place);
                 });
             }

@@ -102,6 +102,7 @@ pub(crate) async fn carry_over(
     let sending = tokio::spawn(async move {
         let pings = send_frames(&mut write, UP, length, 1 << 20, &mut dice).await.unwrap();
         write.write_all(&close(1000, b"all sent")).await.unwrap();
+        write.flush().await.unwrap(); // TLS holds what the socket did not take
         (pings, write)
     });
     let mut dice = Dice::new(seed + 1);

@@ -94,9 +94,9 @@ async fn an_idle_program_ends_and_one_with_a_session_does_not(program: Subject) 
 
 async fn interrupt_and_terminate_end_it_in_order(program: Subject) {
     for signal in [Signal::Interrupt, Signal::Terminate] {
-        let gateway = program.gate_to(targets::refusing().await, &[]).await;
+        let mut gateway = program.gate_to(targets::refusing().await, &[]).await;
         ready_for_signals(program, &gateway).await;
-        gateway.program.signal(signal).await;
+        gateway.end_by(signal, program).await;
         let exit = gateway.program.exit().await;
         assert_eq!(exit.status.code(), Some(0), "{signal:?}: {}", exit.stderr);
     }
@@ -104,10 +104,10 @@ async fn interrupt_and_terminate_end_it_in_order(program: Subject) {
 
 pub(crate) async fn a_session_at_the_end_of_the_listener(program: Subject) {
     let target = targets::echo().await;
-    let gateway = program.gate_to(target.address(), &[]).await;
+    let mut gateway = program.gate_to(target.address(), &[]).await;
     let mut client = gateway.connect().await;
     chat(&mut client).await;
-    gateway.program.signal(Signal::Terminate).await;
+    gateway.end_by(Signal::Terminate, program).await;
     match program {
         Subject::Websockify => {
             let end = soon(client.next()).await;

@@ -2,10 +2,12 @@
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::process::Command;
-use wsferry_testkit::patience::until;
-use wsferry_testkit::program::{Program, ReservedPort, listens_on};
+use tokio::time::timeout;
+use wsferry_testkit::patience::{soon, until};
+use wsferry_testkit::program::{Program, ReservedPort, Signal, listens_on};
 use wsferry_testkit::raw::{Answer, Raw};
 
 use crate::client::{Client, Refusal, upgrade};
@@ -97,6 +99,22 @@ impl Gateway {
         until(|| listens_on(port.address()) || program.has_ended()).await;
         assert!(!program.has_ended(), "the program has ended instead of listening");
         Self { program, port }
+    }
+
+    /// Tells it to end. websockify is told again until it does, and has to have taken signals in
+    /// hand: its handler raises an exception, which is lost where it meets a callback of Python's
+    /// own, such as the locks of the log.
+    pub(crate) async fn end_by(&mut self, signal: Signal, subject: Subject) {
+        self.program.signal(signal).await;
+        if subject == Subject::Websockify {
+            let second = Duration::from_secs(1);
+            soon(async {
+                while timeout(second, until(|| self.program.has_ended())).await.is_err() {
+                    self.program.signal(signal).await;
+                }
+            })
+            .await;
+        }
     }
 
     /// Where it listens.

@@ -8,7 +8,7 @@ use tempfile::tempdir;
 use tokio_tungstenite::tungstenite::Message;
 use wsferry_testkit::cpp::plain_program;
 use wsferry_testkit::patience::{soon, until};
-use wsferry_testkit::program::{Program, ReservedPort, Signal, kill_all_with, send_signal};
+use wsferry_testkit::program::{ReservedPort, Signal, kill_all_with, send_signal};
 
 use crate::client::{chat, hear_close, leave};
 use crate::subject::{Gateway, Subject};
@@ -170,24 +170,16 @@ pub(crate) async fn the_program_at_the_end(program: Subject) {
     let id = wrapped.starts()[0];
     // The first session tells that websockify has taken signals in hand.
     leave(wrapped.gateway.connect().await).await;
-    let Wrapped { gateway, starts: _, _folder } = wrapped;
-    let Gateway { program: running, .. } = gateway;
-    running.signal(Signal::Terminate).await;
+    let Wrapped { mut gateway, starts: _, _folder } = wrapped;
+    gateway.end_by(Signal::Terminate, program).await;
     match program {
-        Subject::Websockify => {
-            // It holds the streams of its parent open: waiting for their end would be for ever.
-            ended(running).await;
-            assert!(is_alive(id));
-        }
+        // It holds the streams of its parent open: waiting for their end would be for ever.
+        Subject::Websockify => assert!(is_alive(id)),
         Subject::Wsferry => {
-            running.exit().await;
+            gateway.program.exit().await;
             assert!(!is_alive(id));
         }
     }
-}
-
-async fn ended(mut program: Program) {
-    until(|| program.has_ended()).await;
 }
 
 fn is_alive(id: u32) -> bool {

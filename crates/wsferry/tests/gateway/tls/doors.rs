@@ -55,6 +55,16 @@ async fn a_port_for_tls_only_refuses_plain_clients_with_a_sentence() {
 }
 
 #[tokio::test]
+async fn a_connection_too_many_gets_an_alert_of_tls_or_503_as_it_speaks() {
+    let gate = Gate::start("echo:", |config| config.max_connections = Some(1)).await;
+    let first = gate.dial().await;
+    let refused = gate.try_dial(crate::tls_settings::client(&gate.pki)).await.unwrap_err();
+    assert!(refused.to_string().contains("InternalError"), "{refused}");
+    assert_eq!(gate.running.ask(HANDSHAKE).await.status, 503);
+    echoes(first, "wss://localhost/").await;
+}
+
+#[tokio::test]
 async fn a_handshake_that_is_not_finished_in_time_ends_and_so_does_silence() {
     let gate = Gate::start("echo:", |config| {
         config.header_timeout = Duration::from_millis(300);
