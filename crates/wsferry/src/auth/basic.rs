@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::{Auth, Checked, Denial, Pass};
 use crate::request::Request;
 
-/// The challenge; the charset makes browsers send UTF-8 (RFC 7617 §2.1).
+/// The challenge, in websockify's words: passwords that a browser has stored go by the realm.
 const CHALLENGE: &str = "Basic realm=\"Websockify\"";
 /// The most characters that are decoded: no name and password are as long.
 const MAX_ENCODED: usize = 4096;

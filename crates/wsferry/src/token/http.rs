@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use super::line::target_of;
 use super::pair;
 use super::{LookUp, LookUpError, Token, TokenSource};
 use crate::address::Address;
@@ -124,7 +125,7 @@ impl TokenHttp {
             Format::Text => {
                 let text = String::from_utf8_lossy(&body);
                 // Not repeated: it may hold the token.
-                text.trim().parse().map_err(|_| {
+                target_of(text.trim()).ok_or_else(|| {
                     unknown(
                         "the service's answer is not a target: host:port is expected".to_owned(),
                     )

@@ -47,6 +47,7 @@ async fn a_value_is_host_and_port_or_json_with_both() {
         ("vnc:5900", "vnc:5900"),
         (" vnc:5900\n", "vnc:5900"),
         ("[::1]:5900", "[::1]:5900"),
+        ("fe80::1:5900", "[fe80::1]:5900"),
         ("unix_socket:/run/vnc", "unix_socket:/run/vnc"),
         (r#"{"host": "vnc:5900"}"#, "vnc:5900"),
         (r#" {"host": "[::1]:5900", "more": 1}"#, "[::1]:5900"),

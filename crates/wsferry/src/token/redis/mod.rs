@@ -17,6 +17,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio::time::timeout;
 
+use super::line::target_of;
 use super::{LookUp, LookUpError, Token, TokenSource};
 use crate::address::Address;
 use link::{Link, LinkError};
@@ -90,7 +91,8 @@ impl TokenRedis {
             text.to_owned()
         };
         // Not repeated: it may be the secret of another program that keeps its keys there.
-        target.parse().map_err(|_| unknown("its value is not a target: host:port is expected"))
+        target_of(&target)
+            .ok_or_else(|| unknown("its value is not a target: host:port is expected"))
     }
 }
 
