@@ -61,12 +61,7 @@ impl Browser {
 
     /// Starts a browser with further flags.
     pub async fn with_flags(more: &[&str]) -> Self {
-        let driver = place("WSFERRY_TEST_CHROMEDRIVER", "/usr/bin/chromedriver");
-        let driver = Program::start(driver, &["--port=0"]);
-        let started = driver.printed(&["started successfully on port "]).await;
-        let port = started.trim_end_matches('.').rsplit(' ').next().and_then(|it| it.parse().ok());
-        let driver_port = port.unwrap_or_else(|| panic!("no port in {started:?}"));
-
+        let (driver, driver_port) = start_driver().await;
         let profile = tempfile::tempdir().expect("there is room for a profile");
         let profile_flag = format!("--user-data-dir={}", profile.path().display());
         let flags: Vec<_> = FLAGS.iter().chain(more).copied().chain([&*profile_flag]).collect();
@@ -230,6 +225,21 @@ async fn post(port: u16, path: &str, body: String) -> std::io::Result<Vec<u8>> {
     let mut answer = vec![0; length];
     stream.read_exact(&mut answer).await?;
     Ok(answer)
+}
+
+/// The driver and its port. It takes a free port of IPv6 and then wants the same one of IPv4, which
+/// may be somebody's: it ends, and another one is started.
+async fn start_driver() -> (Program, u16) {
+    let path = place("WSFERRY_TEST_CHROMEDRIVER", "/usr/bin/chromedriver");
+    for _ in 0..10 {
+        let driver = Program::start(&path, &["--port=0"]);
+        if let Some(line) = driver.may_print(&["started successfully on port "]).await {
+            let port = line.trim_end_matches('.').rsplit(' ').next();
+            let port = port.and_then(|port| port.parse().ok());
+            return (driver, port.unwrap_or_else(|| panic!("no port in {line:?}")));
+        }
+    }
+    panic!("{} finds no port", path.display());
 }
 
 fn place(variable: &str, usual: &str) -> PathBuf {

@@ -103,6 +103,11 @@ impl Program {
         self.stdout.first(parts).await
     }
 
+    /// The same, `None` when its output ends without such a line.
+    pub async fn may_print(&self, parts: &[&str]) -> Option<String> {
+        self.stdout.find(parts).await
+    }
+
     /// The lines on standard error so far.
     pub fn lines(&self) -> Vec<String> {
         self.stderr.0.borrow().clone()
@@ -188,15 +193,19 @@ impl Lines {
     }
 
     async fn first(&self, parts: &[&str]) -> String {
+        let line = self.find(parts).await;
+        line.unwrap_or_else(|| panic!("no line holds {parts:?} in {:#?}", self.0.borrow()))
+    }
+
+    async fn find(&self, parts: &[&str]) -> Option<String> {
         let mut lines = self.0.clone();
         let is_it = |line: &&String| parts.iter().all(|part| line.contains(part));
         let found =
             timeout(PATIENCE, lines.wait_for(|lines| lines.iter().any(|line| is_it(&line))));
-        let line = match found.await {
+        match found.await {
             Ok(Ok(lines)) => lines.iter().find(is_it).cloned(),
             _ => None,
-        };
-        line.unwrap_or_else(|| panic!("no line holds {parts:?} in {:#?}", self.0.borrow()))
+        }
     }
 
     /// All that was written, once the stream has ended.
