@@ -18,18 +18,6 @@ pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 /// the client. Before a handshake there is no key, and it goes as it is.
 const ALERT: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 
-/// Logs and writes a refusal to a client that speaks TLS, with which no handshake is made.
-pub(super) async fn alert(
-    stream: &mut Stream,
-    client: ClientAddress,
-    status: StatusCode,
-    reason: &str,
-    remedy: &str,
-) {
-    observe::refused(client, status, reason, remedy);
-    let _ = timeout(FAREWELL, stream.write_all(&ALERT)).await;
-}
-
 /// Logs and writes a refusal that hyper does not write.
 pub(super) async fn refuse(
     stream: &mut Stream,
@@ -39,5 +27,21 @@ pub(super) async fn refuse(
     remedy: &str,
 ) {
     observe::refused(client, status, reason, remedy);
-    let _ = timeout(FAREWELL, stream.write_all(&response::raw(status, reason))).await;
+    write(stream, &response::raw(status, reason)).await;
+}
+
+/// The same for a client that speaks TLS, with which no handshake is made.
+pub(super) async fn alert(
+    stream: &mut Stream,
+    client: ClientAddress,
+    status: StatusCode,
+    reason: &str,
+    remedy: &str,
+) {
+    observe::refused(client, status, reason, remedy);
+    write(stream, &ALERT).await;
+}
+
+async fn write(stream: &mut Stream, answer: &[u8]) {
+    let _ = timeout(FAREWELL, stream.write_all(answer)).await;
 }
