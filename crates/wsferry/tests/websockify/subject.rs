@@ -2,11 +2,9 @@
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use tokio::process::Command;
-use tokio::time::timeout;
-use wsferry_testkit::patience::{soon, until};
+use wsferry_testkit::patience::until;
 use wsferry_testkit::program::{Program, ReservedPort, Signal, listens_on};
 use wsferry_testkit::raw::{Answer, Raw};
 
@@ -101,19 +99,17 @@ impl Gateway {
         Self { program, port }
     }
 
-    /// Tells it to end. websockify is told again until it does, and has to have taken signals in
-    /// hand: its handler raises an exception, which is lost where it meets a callback of Python's
-    /// own, such as the locks of the log.
+    /// Tells it to end. websockify has to have taken signals in hand, and is told while it waits for
+    /// clients, and is over then: its handler raises an exception once, which is lost where it meets a
+    /// callback of Python's own, such as those after a fork, and then nothing ends it any more.
     pub(crate) async fn end_by(&mut self, signal: Signal, subject: Subject) {
+        if subject == Subject::Websockify {
+            let place = format!("/proc/{}/wchan", self.program.id());
+            until(|| std::fs::read_to_string(&place).is_ok_and(|it| it.contains("poll"))).await;
+        }
         self.program.signal(signal).await;
         if subject == Subject::Websockify {
-            let second = Duration::from_secs(1);
-            soon(async {
-                while timeout(second, until(|| self.program.has_ended())).await.is_err() {
-                    self.program.signal(signal).await;
-                }
-            })
-            .await;
+            until(|| self.program.has_ended()).await;
         }
     }
 
