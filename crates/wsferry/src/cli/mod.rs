@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 use wsferry::config::{Config, RouteSettings};
 use wsferry::server::Gateway;
 
@@ -66,9 +67,15 @@ async fn serve(
     process: Process,
     say: impl FnOnce(&Config, &Gateway) -> String,
 ) -> Result<ExitCode> {
-    let mut gateway = Gateway::bind(config.clone()).await?;
+    // Before it listens: who can connect can tell it to stop, too.
+    let stop = CancellationToken::new();
+    signals::stop_on_signal(stop.clone())?;
+    let binding = Gateway::bind_with(config.clone(), stop.clone());
+    let Some(bound) = stop.run_until_cancelled(binding).await else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let mut gateway = bound?;
     let pid_file = process.pid_file.map(PidFile::write).transpose()?;
-    signals::stop_on_signal(gateway.stop_token())?;
     eprint!("{}", say(&config, &gateway));
     if process.daemon {
         // The words that start a program were typed in this directory.

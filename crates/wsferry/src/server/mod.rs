@@ -81,6 +81,14 @@ impl Gateway {
     /// # Errors
     /// One sentence that says what is wrong and what to do.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
+        Self::bind_with(config, CancellationToken::new()).await
+    }
+
+    /// The same with a token that stops the gateway and is there before it.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub async fn bind_with(config: Config, stop: CancellationToken) -> Result<Self, StartError> {
         let web = config.web.map(open_files).transpose()?;
         let (route, program) = open_route(config.route).await?;
         let tls = config.tls.map(Acceptor::open).transpose().map_err(StartError::setting)?;
@@ -107,7 +115,7 @@ impl Gateway {
             header_timeout: config.header_timeout,
             write_timeout: config.session.relay.write_timeout,
             drain: drain.token().clone(),
-            stop: CancellationToken::new(),
+            stop,
             run_once: config.run_once,
             had_session: AtomicBool::new(false),
             taps: Taps::new(recorder, config.traffic, tasks.clone()),
