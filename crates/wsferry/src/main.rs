@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     match cli::run(command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("wsferry: {error:#}");
+            eprintln!("wsferry: {}", cli::sentence(&error));
             ExitCode::FAILURE
         }
     }

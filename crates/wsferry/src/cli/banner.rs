@@ -8,6 +8,20 @@ use wsferry::config::{Config, Listen, RouteSettings};
 use wsferry::front::Files;
 use wsferry::server::Gateway;
 
+/// The first line of a log that is not standard error.
+pub(super) fn log(config: &Config, gateway: &Gateway) {
+    let addresses: Vec<_> = gateway.addresses().iter().map(ToString::to_string).collect();
+    let listening = match &config.listen {
+        _ if !addresses.is_empty() => addresses.join(", "),
+        #[cfg(unix)]
+        Listen::Unix { path, .. } => format!("unix:{}", path.display()).escape_debug().to_string(),
+        _ => "the socket that was given".to_owned(),
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let target = target(&config.route);
+    tracing::info!("wsferry {version} started, listening on {listening}, target: {target}");
+}
+
 /// What listens where, what is served, and what to open.
 pub(super) fn for_gateway(config: &Config, gateway: &Gateway) -> String {
     let mut text = format!("wsferry {}\n", env!("CARGO_PKG_VERSION"));

@@ -25,11 +25,18 @@ fn plain_fields() -> impl for<'w> FormatFields<'w> + Send + Sync + 'static {
     fields.delimited(" ")
 }
 
+/// Whether a person looks at standard error, and has nothing against colours
+/// (<https://no-color.org>).
+fn wants_colours() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && !refused
+}
+
 /// Begins logging: to a file, or to standard error; and to a syslog server.
 pub(super) fn init(log: &Log) -> Result<()> {
     let level = if log.verbose { Level::DEBUG } else { Level::INFO };
     let (writer, colours) = match &log.file {
-        None => (BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal()),
+        None => (BoxMakeWriter::new(std::io::stderr), wants_colours()),
         Some(path) => {
             let file =
                 OpenOptions::new().create(true).append(true).open(path).with_context(|| {
@@ -58,8 +65,5 @@ pub(super) fn init(log: &Log) -> Result<()> {
     }
     // A panic ends its own session only, and is a line like every other.
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a task failed")));
-    for note in &log.notes {
-        tracing::warn!("{note}");
-    }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod args;
 mod banner;
 mod daemon;
 mod demo;
+mod failure;
 mod log;
 mod notify;
 mod pid_file;
@@ -22,6 +23,7 @@ use wsferry::server::Gateway;
 
 pub(crate) use args::parse;
 use args::{Command, Gate, Process};
+pub(crate) use failure::sentence;
 use pid_file::PidFile;
 pub(crate) use streams::spare_the_connection;
 
@@ -58,7 +60,17 @@ fn on_runtime(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> 
 async fn gate_way(gate: Gate) -> Result<ExitCode> {
     let Gate { config, log, process } = gate;
     log::init(&log)?;
-    serve(config, process, banner::for_gateway).await
+    let say = |config: &Config, gateway: &Gateway| {
+        // Standard error gets the banner, whoever reads a log that is elsewhere has this line.
+        if log.file.is_some() || log.syslog.is_some() {
+            banner::log(config, gateway);
+        }
+        for note in &log.notes {
+            tracing::warn!("{note}");
+        }
+        banner::for_gateway(config, gateway)
+    };
+    serve(config, process, say).await
 }
 
 /// Binds, says so, and runs until a signal comes.

@@ -59,8 +59,9 @@ pub(super) async fn run(replay: Replay) -> Result<ExitCode> {
         let Summary { to_client, duration, was_cut, .. } = summary;
         let seconds = duration.as_secs_f64();
         let note = if was_cut { "; its end is missing" } else { "" };
+        let frames = if to_client == 1 { "frame" } else { "frames" };
         let mut text = banner::for_gateway(config, gateway);
-        text += &format!("  recording  {to_client} frames in {seconds:.3} s{note}\n");
+        text += &format!("  recording  {to_client} {frames} in {seconds:.3} s{note}\n");
         text
     };
     serve(config, Process::default(), say).await

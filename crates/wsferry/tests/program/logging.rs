@@ -237,3 +237,34 @@ async fn requests_for_files_are_logged_when_asked_for() {
         }
     }
 }
+
+/// The banner goes to standard error, which nobody may see: a log elsewhere begins with the same.
+#[tokio::test]
+async fn a_log_file_begins_with_the_version_the_addresses_and_the_target() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wsferry.log");
+    let options = ["--libserver", "--log-file", spell(&file)];
+    let program = wsferry(&[&options[..], &["127.0.0.1:0", "localhost:5000"]].concat());
+    let port = program.port().await;
+    program.signal(Signal::Terminate).await;
+    assert!(program.exit().await.status.success());
+    let log = fs::read_to_string(&file).unwrap();
+    let first = log.lines().next().expect("there is a line");
+    let version = concat!("wsferry ", env!("CARGO_PKG_VERSION"));
+    assert_holds(first, &[version, &format!("127.0.0.1:{port}"), "TCP localhost:5000"]);
+    assert!(log.contains("--libserver has no effect"), "{log}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_terminal_gets_colours_unless_no_color_is_set() {
+    for (no_color, is_coloured) in [("", true), ("1", false)] {
+        let mut terminal = tokio::process::Command::new("python3");
+        let spawn = "import pty, sys; pty.spawn(sys.argv[1:])";
+        let gateway = [env!("CARGO_BIN_EXE_wsferry"), "127.0.0.1:0", "echo:", "--libserver"];
+        terminal.args(["-c", spawn]).args(gateway).env("NO_COLOR", no_color);
+        let terminal = Program::spawn_family(terminal);
+        let note = terminal.printed(&["--libserver has no effect"]).await;
+        assert_eq!(note.contains("\x1b["), is_coloured, "NO_COLOR={no_color}: {note:?}");
+    }
+}

@@ -27,7 +27,7 @@ async fn a_recording_is_played_to_each_client_beside_a_page() {
     let page = site("a player");
     let program = wsferry(&["replay", &path, "127.0.0.1:0", "--web", spell(page.path())]);
     let port = program.port().await;
-    program.line(&["recording", "1 frames in 0.015 s"]).await;
+    program.line(&["recording", "1 frame in 0.015 s"]).await;
     assert!(get(port, "/").await.ends_with("a player"));
     for _ in 0..2 {
         let mut client = connect(port).await;

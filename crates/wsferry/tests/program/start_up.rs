@@ -175,3 +175,30 @@ async fn it_is_a_gateway_from_the_moment_its_banner_is_there() {
     tokio::io::AsyncWriteExt::write_all(&mut connection, b"hello yourself").await.unwrap();
     hear(&mut client, "hello yourself").await;
 }
+
+/// The sentence has its cause in it, and the cause does not follow it once more.
+#[tokio::test]
+async fn a_failed_start_says_its_cause_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    let missing = spell(&missing);
+    let inner = folder.path().join("missing/inner");
+    let inner = spell(&inner);
+    let gate = ["127.0.0.1:0", "localhost:5000"];
+    let cases: [&[&str]; 8] = [
+        &["--web", missing],
+        &["--cert", missing],
+        &["--cert", missing, "--key", missing],
+        &["--record", inner],
+        &["--log-file", inner],
+        &["--pid-file", inner],
+        &["--ssl-target", "--ssl-target-cafile", missing],
+        &["--auth-plugin", "HttpAuth", "--auth-source", "http://127.0.0.1:1/", "--cert", missing],
+    ];
+    for options in cases {
+        let exit = wsferry(&[&gate[..], options].concat()).exit().await;
+        assert_eq!(exit.status.code(), Some(1), "{options:?}: {}", exit.stderr);
+        let said = exit.stderr.matches("No such file or directory").count();
+        assert_eq!(said, 1, "{options:?}: {}", exit.stderr);
+    }
+}
