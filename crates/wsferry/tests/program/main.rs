@@ -11,6 +11,7 @@ mod cpp_servers;
 mod daemon;
 mod demo;
 mod documented;
+mod environment;
 mod foreign_clients;
 #[cfg(unix)]
 mod inetd;

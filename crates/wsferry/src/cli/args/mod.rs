@@ -1,5 +1,6 @@
 //! What a person types. [`Typed`] is what clap reads, [`Command`] what the program uses.
 
+mod environment;
 mod gate;
 mod valid;
 
@@ -13,6 +14,7 @@ use wsferry::config::Config;
 
 use super::replay::Replay;
 use super::syslog::Syslog;
+use environment::Environment;
 use gate::TypedGate;
 use valid::Called;
 
@@ -65,6 +67,7 @@ pub(crate) struct Process {
         wsferry 6080 --token-plugin TokenFile --token-source vnc.tokens\n  \
         wsferry demo                                  see it work\n\n\
         Called as websockify, or as wsferry websockify, it takes websockify's place.\n\
+        Options can also come from the environment: WSFERRY_ALLOW_HOST=a,b is --allow-host a --allow-host b.\n\
         -h shows what is used most, --help everything.",
     override_usage = "wsferry [OPTIONS] [HOST:]PORT TARGET:PORT\n       \
                       wsferry [OPTIONS] [HOST:]PORT -- PROGRAM [ARGUMENTS]\n       \
@@ -131,26 +134,29 @@ pub(crate) fn parse() -> Command {
     let called = called(&mut words);
     match called {
         Called::Wsferry => {
-            let typed: Typed = read(Typed::command(), words);
+            let (typed, environment) = read::<Typed>(&Typed::command(), words);
             match typed.subcommand {
                 Some(Other::Demo(demo)) => Command::Demo(demo),
                 Some(Other::Replay(replay)) => Command::Replay(replay),
-                None => gate::<Typed>(typed.gate, called),
+                None => gate::<Typed>(typed.gate, called, &environment),
             }
         }
         Called::Websockify => {
             // There is one help, as in websockify.
             let command = TypedWebsockify::command().mut_args(|arg| arg.hide_short_help(false));
-            let typed: TypedWebsockify = read(command, words);
-            gate::<TypedWebsockify>(typed.gate, called)
+            let (typed, environment) = read::<TypedWebsockify>(&command, words);
+            gate::<TypedWebsockify>(typed.gate, called, &environment)
         }
     }
 }
 
-fn gate<T: CommandFactory>(typed: TypedGate, called: Called) -> Command {
+fn gate<T: CommandFactory>(typed: TypedGate, called: Called, environment: &Environment) -> Command {
     match typed.valid(called) {
         Ok(gate) => Command::Gate(Box::new(gate)),
-        Err(misuse) => T::command().error(ErrorKind::ValueValidation, misuse).exit(),
+        Err(misuse) => {
+            let misuse = environment.explain(misuse);
+            T::command().error(ErrorKind::ValueValidation, misuse).exit()
+        }
     }
 }
 
@@ -167,10 +173,21 @@ fn called(words: &mut Vec<OsString>) -> Called {
     Called::Wsferry
 }
 
-fn read<T: CommandFactory + FromArgMatches>(command: clap::Command, words: Vec<OsString>) -> T {
-    let read = command.try_get_matches_from(words);
-    let typed = read.and_then(|mut words| T::from_arg_matches_mut(&mut words));
-    typed.unwrap_or_else(|error| plain_words::<T>(error).exit())
+/// What was typed, with what the environment adds to it.
+fn read<T: CommandFactory + FromArgMatches>(
+    command: &clap::Command,
+    words: Vec<OsString>,
+) -> (T, Environment) {
+    let read = || {
+        let mut matches = command.clone().try_get_matches_from(words.clone())?;
+        let environment = Environment::read(command, &matches, |name| std::env::var_os(name))?;
+        if !environment.is_empty() {
+            let read = command.clone().try_get_matches_from(environment.before(words));
+            matches = read.map_err(|error| environment.name_in(error))?;
+        }
+        Ok((T::from_arg_matches_mut(&mut matches)?, environment))
+    };
+    read().unwrap_or_else(|error| plain_words::<T>(error).exit())
 }
 
 /// clap takes a third positional for the name of a subcommand, and says so.
