@@ -1,7 +1,7 @@
 //! Where a session leads.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -77,6 +77,15 @@ impl fmt::Display for AddressError {
 
 impl std::error::Error for AddressError {}
 
+/// The host of `host:port`. An IPv6 address needs no brackets here: what stands behind the last colon
+/// is the port.
+pub(crate) fn host_before_port(text: &str) -> Option<HostName> {
+    match text.parse::<Ipv6Addr>() {
+        Ok(address) => Some(HostName::Address(address.into())),
+        Err(_) => text.parse().ok(),
+    }
+}
+
 impl FromStr for Address {
     type Err = AddressError;
 
@@ -94,7 +103,7 @@ impl FromStr for Address {
             let (host, port) = text.rsplit_once(':')?;
             let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
             let port = port.parse().ok().filter(|&port| is_number && port != 0)?;
-            Some(Self::Tcp { host: host.parse().ok()?, port })
+            Some(Self::Tcp { host: host_before_port(host)?, port })
         };
         parse().ok_or_else(|| AddressError(text.to_owned()))
     }
@@ -165,6 +174,18 @@ mod tests {
     }
 
     #[test]
+    fn an_ipv6_address_may_stand_without_brackets_before_its_port() {
+        for (text, written) in [
+            ("::1:5000", "[::1]:5000"),
+            ("2001:db8::7:5900", "[2001:db8::7]:5900"),
+            (":::5900", "[::]:5900"),
+            ("::ffff:192.0.2.7:5900", "[::ffff:192.0.2.7]:5900"),
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), written);
+        }
+    }
+
+    #[test]
     fn what_is_not_a_target_is_named_in_the_error() {
         for text in [
             "",
@@ -175,7 +196,10 @@ mod tests {
             "localhost:65536",
             ":5000",
             "a:b",
-            "::1:5000",
+            "::1",
+            "2001:db8::1",
+            "[::1]",
+            "1:2:3",
             "localhost:+1",
             "echo",
             "echo:1x",

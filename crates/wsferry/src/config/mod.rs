@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use wsferry_proto::{HostName, KeepAlive, Kind, Origin};
 
-use crate::address::Address;
+use crate::address::{Address, AddressError, host_before_port};
 use crate::auth::{self, AllowHost, AllowOrigin};
 use crate::front::Dial;
 use crate::relay;
@@ -89,7 +89,7 @@ impl FromStr for ListenAddress {
         let port = port.parse().map_err(|_| error())?;
         let host = match host {
             "" | "*" => String::new(),
-            host => match host.parse().map_err(|_| error())? {
+            host => match host_before_port(host).ok_or_else(error)? {
                 HostName::Name(name) => name.into(),
                 HostName::Address(address) => address.to_string(),
             },
@@ -108,6 +108,15 @@ impl From<Address> for RouteSettings {
     fn from(target: Address) -> Self {
         Self::Fixed(target)
     }
+}
+
+/// Reads a target as it is typed: without a host it is on this machine.
+///
+/// # Errors
+/// Not the address of a target.
+pub fn target(text: &str) -> Result<Address, AddressError> {
+    let here = text.strip_prefix(':').and_then(|port| format!("localhost:{port}").parse().ok());
+    here.map_or_else(|| text.parse(), Ok)
 }
 
 /// Reads the rights of a file, in octal.
@@ -222,14 +231,24 @@ mod tests {
             ("localhost:1", "localhost", 1),
             ("127.0.0.1:80", "127.0.0.1", 80),
             ("[::1]:80", "::1", 80),
+            ("::1:80", "::1", 80),
+            ("2001:db8::7:80", "2001:db8::7", 80),
             ("*:80", "", 80),
         ] {
             let expected = ListenAddress { host: host.to_owned(), port };
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }
-        for text in ["", "x", "65536", "-1", "+1", "localhost:", "::1:80", "a b:1", "1:2:3"] {
+        for text in ["", "x", "65536", "-1", "+1", "localhost:", "::1", "a b:1", "1:2:3"] {
             let error = text.parse::<ListenAddress>().unwrap_err().to_string();
             assert!(error.starts_with(&format!("{text:?} is not")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_target_without_a_host_is_on_this_machine() {
+        assert_eq!(target(":5901"), "localhost:5901".parse());
+        for text in [":", ":0", ":x", "::1", ":65536"] {
+            assert!(target(text).unwrap_err().to_string().contains(&format!("{text:?}")));
         }
     }
 

@@ -1,5 +1,5 @@
-//! The names of websockify's plug-ins → settings of the rooms that do their work. Their whole Python
-//! paths are names too, as in `websockify.token_plugins.TokenFile`.
+//! The names of websockify's plug-ins → settings of the rooms that do their work. Their Python paths
+//! are names too, as in `websockify.token_plugins.TokenFile`.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub fn token(class: &str, source: Option<&str>) -> Result<token::Settings, Strin
         let path = source(expected)?;
         Ok::<_, String>(std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)))
     };
-    Ok(match class.strip_prefix("websockify.token_plugins.").unwrap_or(class) {
+    Ok(match name(class, "token_plugins.") {
         "TokenFile" => token::Settings::File(path("a file, or a directory of files")?),
         "ReadOnlyTokenFile" => {
             token::Settings::ReadOnlyFile(path("a file, or a directory of files")?)
@@ -57,7 +57,7 @@ pub fn auth(class: &str, source: Option<&str>) -> Result<PluginSettings, String>
     let source = |expected: &str| {
         source.ok_or_else(|| format!("--auth-plugin {class} needs --auth-source: {expected}"))
     };
-    Ok(match class.strip_prefix("websockify.auth_plugins.").unwrap_or(class) {
+    Ok(match name(class, "auth_plugins.") {
         "BasicHTTPAuth" => {
             let auth = BasicHTTPAuth::new(source("user:password")?);
             PluginSettings::Basic(auth.map_err(|error| error.to_string())?)
@@ -77,6 +77,12 @@ pub fn auth(class: &str, source: Option<&str>) -> Result<PluginSettings, String>
         }
         _ => return Err(unknown("--auth-plugin", class, AUTH_PLUGINS)),
     })
+}
+
+/// The name of a class without the module that it is in.
+fn name<'a>(class: &'a str, module: &str) -> &'a str {
+    let path = class.strip_prefix("websockify.").unwrap_or(class);
+    path.strip_prefix(module).unwrap_or(class)
 }
 
 fn unknown(option: &str, class: &str, all: &str) -> String {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
+use http::header::HOST;
 use wsferry_proto::HostName;
 
 use super::answer::No;
@@ -54,7 +55,15 @@ impl Route {
             Self::Fixed(target) => Ok(target.clone()),
             Self::Token { source, place } => {
                 let token = token(request, *place).ok_or_else(|| no_target(request, "no token"))?;
-                source.look_up(&token).await.map_err(|error| match error {
+                let mut found = source.look_up(&token).await;
+                // Names are the same in capitals, and browsers have none: as written comes first.
+                if let (Err(LookUpError::Unknown(_)), TokenPlace::Host) = (&found, place)
+                    && let Some(in_lower_case) = Token::new(&token.as_str().to_ascii_lowercase())
+                    && in_lower_case != token
+                {
+                    found = source.look_up(&in_lower_case).await;
+                }
+                found.map_err(|error| match error {
                     LookUpError::Unknown(why) => no_target(request, &why),
                     LookUpError::Unavailable(why) => unavailable(request, &why),
                 })
@@ -85,10 +94,17 @@ fn token(request: &Request<'_>, place: TokenPlace) -> Option<Token> {
             Token::new(&token)
         }
         TokenPlace::Host => match &request.host.name {
-            HostName::Name(name) => Token::new(name),
+            HostName::Name(name) => Token::new(as_written(request, name)),
             HostName::Address(address) => Token::new(&address.to_string()),
         },
     }
+}
+
+/// The name of the host with the capitals that the client gave it.
+fn as_written<'r>(request: &'r Request<'_>, name: &'r str) -> &'r str {
+    let host = request.head.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let written = host.and_then(|host| host.get(..name.len()));
+    written.filter(|written| written.eq_ignore_ascii_case(name)).unwrap_or(name)
 }
 
 /// 403, the same for every token that leads nowhere; what it was is in the log.

@@ -24,7 +24,7 @@ async fn a_value_that_is_not_valid_is_named_with_an_example() {
     let cases: [(&[&str], &str, &str); 16] = [
         (&["27016x", "echo:"], "\"27016x\"", "such as 27016"),
         (&["65536", "echo:"], "\"65536\"", "such as 27016"),
-        (&["::1:27016", "echo:"], "\"::1:27016\"", "[::1]:27016"),
+        (&["::1", "echo:"], "\"::1\"", "[::1]:27016"),
         (&["0", "localhost"], "\"localhost\"", "localhost:5000"),
         (&["0", "localhost:0"], "\"localhost:0\"", "localhost:5000"),
         (&["0", "tcp://localhost:5000"], "\"tcp://localhost:5000\"", "localhost:5000"),
@@ -41,6 +41,41 @@ async fn a_value_that_is_not_valid_is_named_with_an_example() {
     ];
     for (arguments, value, example) in cases {
         assert_wrong(arguments, &[value, example]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_ipv6_address_may_stand_without_brackets_before_its_port() {
+    let program = wsferry(&["::1:0", "::1:5000"]);
+    program.line(&["listening", "[::1]:"]).await;
+    program.line(&["WebSocket", "TCP [::1]:5000"]).await;
+}
+
+#[tokio::test]
+async fn a_target_without_a_host_is_on_this_machine() {
+    wsferry(&["127.0.0.1:0", ":5901"]).line(&["WebSocket", "TCP localhost:5901"]).await;
+}
+
+#[tokio::test]
+async fn a_plugin_may_be_named_by_its_python_path() {
+    let source = ["--auth-source", "http://127.0.0.1:1/"];
+    for class in ["websockify.auth_plugins.HttpAuth", "auth_plugins.HttpAuth", "HttpAuth"] {
+        let arguments = [&["--auth-plugin", class, "127.0.0.1:0"], &source[..]].concat();
+        wsferry(&arguments).line(&["WebSocket", "the target that the client names"]).await;
+    }
+    for class in ["websockify.token_plugins.TokenRedis", "token_plugins.TokenRedis"] {
+        let arguments = ["127.0.0.1:0", "--token-plugin", class, "--token-source", "localhost:1"];
+        wsferry(&arguments).line(&["WebSocket", "the target of the token"]).await;
+    }
+    assert_wrong(&["0", "--token-plugin", "auth_plugins.TokenRedis"], &["auth_plugins"]).await;
+}
+
+/// A script's variable that is not set must not switch TLS off.
+#[tokio::test]
+async fn an_option_with_an_empty_value_is_wrong() {
+    for option in ["--web=", "--cert=", "--key=", "--record=", "--unix-target="] {
+        let name = option.trim_end_matches('=');
+        assert_wrong(&["127.0.0.1:0", "echo:", option], &[name, "a value is required"]).await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 
 use futures_util::future::join_all;
 use tempfile::tempdir;
+use wsferry_testkit::patience::soon;
 use wsferry_testkit::program::{Exit, Program, ReservedPort};
 use wsferry_testkit::targets;
 
@@ -22,6 +23,11 @@ same! {
     values_that_are_not_valid_are_wrong_usage
     a_source_of_ipv6_stands_in_brackets
     libserver_is_accepted
+    an_ipv6_address_needs_no_brackets
+    a_target_without_a_host_is_on_this_machine
+    an_empty_directory_or_certificate_is_none
+    a_cafile_without_verify_client_is_accepted
+    a_plugin_may_be_named_by_its_python_path
 }
 
 async fn options_may_stand_before_between_and_after_the_positionals(program: Subject) {
@@ -155,6 +161,47 @@ async fn a_source_of_ipv6_stands_in_brackets(program: Subject) {
     let stream = tokio::net::TcpStream::connect(("::1", gateway.port())).await.unwrap();
     let client = crate::client::upgrade(stream, gateway.port(), "/", &[]).await;
     chat(&mut client.unwrap()).await;
+}
+
+async fn an_ipv6_address_needs_no_brackets(program: Subject) {
+    let port = ReservedPort::on(Ipv6Addr::LOCALHOST.into());
+    let target = tokio::net::TcpListener::bind("[::1]:0").await.unwrap();
+    let target_port = target.local_addr().unwrap().port();
+    let words = [format!("::1:{}", port.number()), format!("::1:{target_port}")];
+    let gateway = Gateway::listening(program.start(&words), port).await;
+    let stream = tokio::net::TcpStream::connect(("::1", gateway.port())).await.unwrap();
+    let client = crate::client::upgrade(stream, gateway.port(), "/", &[]).await;
+    let (client, arrived) = (client.unwrap(), soon(target.accept()).await);
+    arrived.expect("the session leads there");
+    drop(client);
+}
+
+async fn a_target_without_a_host_is_on_this_machine(program: Subject) {
+    let echo = targets::echo().await;
+    let gateway = program.gate(&[], &[&format!(":{}", echo.address().port())]).await;
+    chat(&mut gateway.connect().await).await;
+}
+
+async fn an_empty_directory_or_certificate_is_none(program: Subject) {
+    let gateway =
+        program.gate_to(targets::echo().await.address(), &["--web=", "--cert=", "--key", ""]).await;
+    chat(&mut gateway.connect().await).await;
+    assert!(matches!(gateway.load("/").await.status, 405 | 426), "no file is served");
+}
+
+async fn a_cafile_without_verify_client_is_accepted(program: Subject) {
+    let target = targets::echo().await.address();
+    let gateway = program.gate_to(target, &["--cafile", "/nonexistent/ca.pem"]).await;
+    chat(&mut gateway.connect().await).await;
+}
+
+async fn a_plugin_may_be_named_by_its_python_path(program: Subject) {
+    let class = "websockify.auth_plugins.BasicHTTPAuth";
+    let options = ["--auth-plugin", class, "--auth-source", "ann:secret"];
+    let gateway = program.gate_to(targets::echo().await.address(), &options).await;
+    assert!(gateway.try_connect("/", &[]).await.is_err());
+    let fields = [("Authorization", "Basic YW5uOnNlY3JldA==")];
+    chat(&mut gateway.try_connect("/", &fields).await.unwrap()).await;
 }
 
 async fn libserver_is_accepted(program: Subject) {

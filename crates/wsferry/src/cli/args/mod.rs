@@ -1,5 +1,6 @@
 //! What a person types. [`Typed`] is what clap reads, [`Command`] what the program uses.
 
+mod blanks;
 mod environment;
 mod gate;
 mod valid;
@@ -144,6 +145,7 @@ pub(crate) fn parse() -> Command {
         Called::Websockify => {
             // There is one help, as in websockify.
             let command = TypedWebsockify::command().mut_args(|arg| arg.hide_short_help(false));
+            let words = blanks::left_out(&command, words);
             let (typed, environment) = read::<TypedWebsockify>(&command, words);
             gate::<TypedWebsockify>(typed.gate, called, &environment)
         }

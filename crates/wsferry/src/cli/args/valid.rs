@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wsferry::address::Address;
+use wsferry::auth::PluginSettings;
 use wsferry::config::{self, Config, Listen, ListenAddress, RouteSettings, keep_alive, plugin};
 use wsferry::front::{Dial, Files, TokenPlace};
 use wsferry::net::tls::{Ciphers, ClientAuthority, ConnectorSettings, ServerSettings};
@@ -33,19 +34,22 @@ pub(super) type Misuse = String;
 impl TypedGate {
     /// What the program uses.
     pub(super) fn valid(mut self, called: Called) -> Result<Gate, Misuse> {
-        self.check_pairs()?;
+        self.check_pairs(called)?;
         let mut notes = self.notes();
-        let (listen, route) = self.addresses()?;
+        let auth_plugin = match self.auth_plugin.take() {
+            Some(class) => Some(plugin::auth(&class, self.auth_source.as_deref())?),
+            None => None,
+        };
+        // Its answer says where a session leads.
+        let targets_come_later = matches!(auth_plugin, Some(PluginSettings::Http(_)));
+        let (listen, route) = self.addresses(targets_come_later)?;
         let tls = self.tls(called, &mut notes)?;
         let mut config = config::plain(listen, route);
         // Without TLS there is no certificate: a plain connection would be a way around the check.
         config.tls_only = self.ssl_only || self.verify_client;
         config.tls = tls;
         config.target_tls = self.target_tls()?;
-        config.auth_plugin = match self.auth_plugin.take() {
-            Some(class) => Some(plugin::auth(&class, self.auth_source.as_deref())?),
-            None => None,
-        };
+        config.auth_plugin = auth_plugin;
         config.web_auth = self.web_auth;
         let files = if self.web_listing { Files::Listed } else { Files::Directory };
         config.web = self.web.take().map(absolute).map(files);
@@ -70,7 +74,7 @@ impl TypedGate {
     }
 
     /// Options that make no sense without another one, or with it.
-    fn check_pairs(&self) -> Result<(), Misuse> {
+    fn check_pairs(&self, called: Called) -> Result<(), Misuse> {
         let needs = [
             (
                 self.token_source.is_some() && self.token_plugin.is_none(),
@@ -90,7 +94,11 @@ impl TypedGate {
             (self.web_auth && self.web.is_none(), "--web-auth", "--web"),
             (self.web_auth && self.auth_plugin.is_none(), "--web-auth", "--auth-plugin"),
             (self.web_listing && self.web.is_none(), "--web-listing", "--web"),
-            (self.cafile.is_some() && !self.verify_client, "--cafile", "--verify-client"),
+            (
+                self.cafile.is_some() && !self.verify_client && called == Called::Wsferry,
+                "--cafile",
+                "--verify-client",
+            ),
             (
                 self.ssl_target_cafile.is_some() && !self.ssl_target,
                 "--ssl-target-cafile",
@@ -133,6 +141,12 @@ impl TypedGate {
         if self.libserver {
             notes.push("--libserver has no effect: there is one server, which is fast".to_owned());
         }
+        if self.cafile.is_some() && !self.verify_client {
+            notes.push(
+                "--cafile has no effect without --verify-client: clients need no certificate"
+                    .to_owned(),
+            );
+        }
         let left_out = self.ssl_ciphers.as_ref().map(Ciphers::left_out).unwrap_or_default();
         if !left_out.is_empty() {
             notes.push(format!(
@@ -145,10 +159,10 @@ impl TypedGate {
 
     /// Where to listen and where sessions lead. The addresses that options do not give are given
     /// without one, in this order.
-    fn addresses(&mut self) -> Result<(Listen, RouteSettings), Misuse> {
+    fn addresses(&mut self, targets_come_later: bool) -> Result<(Listen, RouteSettings), Misuse> {
         let mut given = std::mem::take(&mut self.addresses).into_iter();
         let listen = self.listen(&mut given)?;
-        let route = self.route(&listen, &mut given)?;
+        let route = self.route(&listen, &mut given, targets_come_later)?;
         match given.next() {
             Some(word) => Err(format!(
                 "unexpected argument '{word}': give one address to listen on and one target, and no \
@@ -183,6 +197,7 @@ impl TypedGate {
         &mut self,
         listen: &Listen,
         given: &mut impl Iterator<Item = String>,
+        targets_come_later: bool,
     ) -> Result<RouteSettings, Misuse> {
         let place = if self.host_token { TokenPlace::Host } else { TokenPlace::Query };
         let (class, source) = match self.target_config.take() {
@@ -211,13 +226,10 @@ impl TypedGate {
             (Some((_, route)), None) => Ok(route),
             _ => match given.next() {
                 Some(target) => {
-                    let target = target.parse::<Address>().map_err(|error| error.to_string())?;
+                    let target = config::target(&target).map_err(|error| error.to_string())?;
                     Ok(RouteSettings::Fixed(target))
                 }
-                // Its answer says where a session leads.
-                None if self.auth_plugin.as_deref() == Some("HttpAuth") => {
-                    Ok(RouteSettings::Listed(Vec::new()))
-                }
+                None if targets_come_later => Ok(RouteSettings::Listed(Vec::new())),
                 None => Err("too few arguments: give a target, such as localhost:5000, or an option that names it".to_owned()),
             },
         }

@@ -23,6 +23,7 @@ same! {
     a_token_of_file_names_is_no_path
     a_token_may_lead_to_a_unix_socket
     the_host_may_be_the_token
+    the_host_is_the_token_as_it_is_written
     files_need_no_token
 }
 
@@ -214,6 +215,29 @@ async fn the_host_may_be_the_token(program: Subject) {
     let refusal =
         gateway.try_connect("/?token=desk-1.example", &[("Host", "desk-3.example")]).await;
     assert!(matches!(refusal.err(), Some(Refusal::Ended | Refusal::Status(403))));
+}
+
+/// No browser writes capitals, other clients do.
+async fn the_host_is_the_token_as_it_is_written(program: Subject) {
+    let one = named("one").await;
+    let tokens = Tokens::new(&format!("Desk-1: {}\n", one.address()));
+    let options = ["--token-plugin", "TokenFile", "--token-source", tokens.path(), "--host-token"];
+    let gateway = program.gate(&options, &[]).await;
+    for host in ["Desk-1", "Desk-1:6080"] {
+        let client = gateway.try_connect("/", &[("Host", host)]).await;
+        assert_eq!(arrived(client.unwrap()).await, "one", "{host}");
+    }
+}
+
+/// One of the two: names of hosts are the same in capitals.
+#[tokio::test]
+async fn a_host_in_capitals_is_the_token_in_lower_case() {
+    let one = named("one").await;
+    let tokens = Tokens::new(&format!("desk-1.example: {}\n", one.address()));
+    let options = ["--token-plugin", "TokenFile", "--token-source", tokens.path(), "--host-token"];
+    let gateway = Subject::Wsferry.gate(&options, &[]).await;
+    let client = gateway.try_connect("/", &[("Host", "Desk-1.Example:6080")]).await;
+    assert_eq!(arrived(client.unwrap()).await, "one");
 }
 
 async fn files_need_no_token(program: Subject) {
