@@ -21,7 +21,7 @@ pub use origin::ExpectOrigin;
 
 use crate::address::Address;
 use crate::error::StartError;
-use crate::net::{HttpClient, Redirects};
+use crate::net::{HttpClient, Redirects, Resolver};
 use crate::request::Request;
 
 /// What the rules allow beyond what is always allowed.
@@ -240,14 +240,15 @@ impl PluginSettings {
     ///
     /// # Errors
     /// What it names cannot be used.
-    pub fn open(self) -> Result<Box<dyn Auth>, StartError> {
+    pub fn open(self, resolver: &Resolver) -> Result<Box<dyn Auth>, StartError> {
         Ok(match self {
             Self::Basic(auth) => Box::new(auth),
             Self::Origin(auth) => Box::new(auth),
             Self::Certificate(auth) => Box::new(auth),
             Self::Http(url) => {
                 // A redirect to a login page is no yes.
-                let client = HttpClient::open(Redirects::Never).map_err(StartError::setting)?;
+                let client = HttpClient::open(Redirects::Never, resolver);
+                let client = client.map_err(StartError::setting)?;
                 Box::new(http::HttpAuth::new(client, url))
             }
         })

@@ -11,6 +11,7 @@ use wsferry_proto::{HostName, KeepAlive, Kind, Origin};
 use crate::address::{Address, AddressError, host_before_port};
 use crate::auth::{self, AllowHost, AllowOrigin};
 use crate::front::Dial;
+use crate::net::Resolver;
 use crate::relay;
 pub use crate::server::{Config, Listen, RouteSettings};
 use crate::session;
@@ -189,6 +190,7 @@ pub fn plain(listen: impl Into<Listen>, route: impl Into<RouteSettings>) -> Conf
         tls_only: false,
         route: route.into(),
         target_tls: None,
+        resolver: Resolver::default(),
         web: None,
         auth: auth::Settings::default(),
         auth_plugin: None,

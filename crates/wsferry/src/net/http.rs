@@ -13,6 +13,7 @@ use rustls::ClientConfig;
 use thiserror::Error;
 use tokio::time::timeout;
 
+use super::Resolver;
 use super::tls::Connector;
 
 /// The most bytes of an answer's body.
@@ -76,17 +77,21 @@ impl HttpClient {
     ///
     /// # Errors
     /// The libraries do not fit together.
-    pub fn open(redirects: Redirects) -> Result<Self, HttpError> {
+    pub fn open(redirects: Redirects, resolver: &Resolver) -> Result<Self, HttpError> {
         let tls =
             Connector::for_services().map_err(|error| HttpError::Client(error.to_string()))?;
-        Self::new(&tls.config(), redirects)
+        Self::new(&tls.config(), redirects, resolver)
     }
 
     /// A client that checks certificates with `tls`.
     ///
     /// # Errors
     /// `tls` has no protocol version in common with the library.
-    pub fn new(tls: &Arc<ClientConfig>, redirects: Redirects) -> Result<Self, HttpError> {
+    pub fn new(
+        tls: &Arc<ClientConfig>,
+        redirects: Redirects,
+        resolver: &Resolver,
+    ) -> Result<Self, HttpError> {
         let policy = match redirects {
             Redirects::Never => Policy::none(),
             Redirects::SameOrigin => Policy::custom(|attempt| {
@@ -106,6 +111,7 @@ impl HttpClient {
             .redirect(policy)
             .referer(false)
             .no_proxy()
+            .dns_resolver(resolver.clone())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MOST_IDLE)
             .build()

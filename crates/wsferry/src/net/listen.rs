@@ -2,21 +2,25 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
+use tokio::time::timeout;
 
 #[cfg(unix)]
 use super::Socket as Connected;
-use super::Stream;
 use super::socket::set_options;
+use super::{Resolver, Stream};
 use crate::client::ClientAddress;
 use crate::error::StartError;
 
 /// As many connections may wait to be accepted; the system caps it by its own limit.
 const BACKLOG: i32 = 4096;
+/// How long the name of a listener may take.
+const RESOLVED_WITHIN: Duration = Duration::from_secs(10);
 
 /// A socket that accepts connections.
 #[derive(Debug)]
@@ -67,7 +71,11 @@ impl Listener {
 ///
 /// # Errors
 /// [`StartError::Unresolved`].
-pub async fn resolve_listen(host: &str, port: u16) -> Result<Vec<SocketAddr>, StartError> {
+pub async fn resolve_listen(
+    host: &str,
+    port: u16,
+    resolver: &Resolver,
+) -> Result<Vec<SocketAddr>, StartError> {
     if host.is_empty() {
         return Ok(vec![SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)]);
     }
@@ -76,15 +84,11 @@ pub async fn resolve_listen(host: &str, port: u16) -> Result<Vec<SocketAddr>, St
     }
     let unresolved =
         |reason| StartError::Unresolved { role: "listen host", host: host.to_owned(), reason };
-    let mut addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
-        .await
-        .map_err(|error| unresolved(error.to_string()))?
-        .collect();
+    let found = timeout(RESOLVED_WITHIN, resolver.addresses(host, port)).await;
+    let found = found.map_err(|_| unresolved("the resolver does not answer".to_owned()))?;
+    let mut addresses = found.map_err(|error| unresolved(error.to_string()))?;
     addresses.sort();
     addresses.dedup();
-    if addresses.is_empty() {
-        return Err(unresolved("it has no address".to_owned()));
-    }
     Ok(addresses)
 }
 

@@ -8,7 +8,7 @@ use wsferry_proto::HostName;
 use crate::auth::Reach;
 use crate::client::ClientAddress;
 use crate::error::StartError;
-use crate::net::{self, Listener, Stream};
+use crate::net::{self, Listener, Resolver, Stream};
 
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub(super) struct Listeners {
 
 impl Listeners {
     /// Binds them, or takes over those that were opened for this process.
-    pub(super) async fn open(listen: &Listen) -> Result<Self, StartError> {
+    pub(super) async fn open(listen: &Listen, resolver: &Resolver) -> Result<Self, StartError> {
         #[cfg(unix)]
         if *listen != Listen::Inherited {
             let sockets = net::activated()?;
@@ -64,7 +64,7 @@ impl Listeners {
         }
         match listen {
             Listen::Tcp { host, port } => {
-                let addresses = net::resolve_listen(host, *port).await?;
+                let addresses = net::resolve_listen(host, *port, resolver).await?;
                 Ok(Self { listeners: net::bind(&addresses)?, connection: None })
             }
             #[cfg(unix)]

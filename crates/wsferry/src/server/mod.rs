@@ -18,11 +18,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::address::Address;
-use crate::auth::{self, Policy};
+use crate::auth::Policy;
 use crate::error::StartError;
 use crate::front::{Files, Front, Route, Web};
-use crate::net;
 use crate::net::tls::{Acceptor, Connector};
+use crate::net::{self, Resolver};
 use crate::observe;
 use crate::record::{Recorder, Taps};
 use crate::session::{self, Drain};
@@ -38,6 +38,10 @@ use wrapped::{Ended, Prepared, Wrapped};
 const RESERVED_DESCRIPTORS: u64 = 192 + 2 * net::PIPES as u64;
 /// Connections that are told 503 at once; beyond them they are closed without a word.
 const TURNED_AWAY: usize = 64;
+/// Connection attempts at once, beside the first of each dial.
+const EXTRA_ATTEMPTS: usize = 64;
+/// How long the name of the target may take at the start.
+const RESOLVED_WITHIN: Duration = Duration::from_secs(10);
 
 /// A gateway that is bound, and accepts when it runs.
 #[derive(Debug)]
@@ -89,16 +93,17 @@ impl Gateway {
     /// # Errors
     /// As [`bind`](Self::bind).
     pub async fn bind_with(config: Config, stop: CancellationToken) -> Result<Self, StartError> {
+        let resolver = config.resolver;
         let web = config.web.map(open_files).transpose()?;
-        let (route, program) = open_route(config.route).await?;
+        let (route, program) = open_route(config.route, &resolver).await?;
         let tls = config.tls.map(Acceptor::open).transpose().map_err(StartError::setting)?;
         if let Some(tls) = &tls {
             observe::certificate_in_use(tls.validity().from, tls.validity().until);
         }
         let target_tls = config.target_tls.as_ref().map(Connector::open).transpose();
         let target_tls = target_tls.map_err(StartError::setting)?;
-        let plugin = config.auth_plugin.map(auth::PluginSettings::open).transpose()?;
-        let listeners = Listeners::open(&config.listen).await?;
+        let plugin = config.auth_plugin.map(|plugin| plugin.open(&resolver)).transpose()?;
+        let listeners = Listeners::open(&config.listen, &resolver).await?;
         let recorder = config.record.map(|path| Recorder::new(&path)).transpose()?;
         let tasks = TaskTracker::new();
         let drain = Arc::new(Drain::default());
@@ -109,7 +114,7 @@ impl Gateway {
             tls,
             tls_only: config.tls_only,
             route,
-            dialer: Arc::new(Dialer::new(target_tls)),
+            dialer: Arc::new(Dialer::new(target_tls, resolver, EXTRA_ATTEMPTS)),
             dial: config.dial,
             connect_timeout: config.session.connect_timeout,
             header_timeout: config.header_timeout,
@@ -241,14 +246,17 @@ impl Shared {
 }
 
 /// Makes ready what decides where sessions lead, and the program that is one end of them.
-async fn open_route(settings: RouteSettings) -> Result<(Route, Option<Prepared>), StartError> {
+async fn open_route(
+    settings: RouteSettings,
+    resolver: &Resolver,
+) -> Result<(Route, Option<Prepared>), StartError> {
     Ok(match settings {
         RouteSettings::Fixed(target) => {
-            resolve_target(&target).await?;
+            resolve_target(&target, resolver).await?;
             (Route::Fixed(target), None)
         }
         RouteSettings::Token { source, place } => {
-            let source = source.open()?;
+            let source = source.open(resolver)?;
             source.prepare().await;
             (Route::Token { source, place }, None)
         }
@@ -269,16 +277,14 @@ fn open_files(files: Files) -> Result<Web, StartError> {
 }
 
 /// A name that cannot be looked up is noticed before the first client comes.
-async fn resolve_target(target: &Address) -> Result<(), StartError> {
-    let Some(name) = target.name() else { return Ok(()) };
-    match tokio::net::lookup_host(name).await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(StartError::Unresolved {
-            role: "target host",
-            host: name.0.to_owned(),
-            reason: error.to_string(),
-        }),
-    }
+async fn resolve_target(target: &Address, resolver: &Resolver) -> Result<(), StartError> {
+    let Some((name, port)) = target.name() else { return Ok(()) };
+    let reason = match timeout(RESOLVED_WITHIN, resolver.addresses(name, port)).await {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the resolver does not answer".to_owned(),
+    };
+    Err(StartError::Unresolved { role: "target host", host: name.to_owned(), reason })
 }
 
 /// A session has two descriptors. Staying below the limit keeps accept from failing in a loop.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Listen, wrapped};
 use crate::address::Address;
 use crate::front::{Dial, Files, TokenPlace};
+use crate::net::Resolver;
 use crate::net::tls::{ConnectorSettings, ServerSettings};
 use crate::record::Traffic;
 use crate::{auth, session, token};
@@ -23,6 +24,8 @@ pub struct Config {
     pub route: RouteSettings,
     /// TLS towards targets; `None`: plain connections.
     pub target_tls: Option<ConnectorSettings>,
+    /// Who knows the addresses of names.
+    pub resolver: Resolver,
     /// What is served beside WebSocket.
     pub web: Option<Files>,
     /// Who may connect.

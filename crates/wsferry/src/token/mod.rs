@@ -31,7 +31,7 @@ pub use socket_directory::UnixDomainSocketDirectory;
 
 use crate::address::Address;
 use crate::error::StartError;
-use crate::net::{HttpClient, Redirects};
+use crate::net::{HttpClient, Redirects, Resolver};
 
 /// The most bytes a token may have; a longer one is on no list. Signed tokens are the longest.
 pub const MAX_LENGTH: usize = 8 * 1024;
@@ -111,7 +111,7 @@ impl Settings {
     ///
     /// # Errors
     /// What it names cannot be used.
-    pub fn open(self) -> Result<Arc<dyn TokenSource>, StartError> {
+    pub fn open(self, resolver: &Resolver) -> Result<Arc<dyn TokenSource>, StartError> {
         Ok(match self {
             Self::File(path) => Arc::new(TokenFile::new(existing(path)?)),
             Self::ReadOnlyFile(path) => Arc::new(ReadOnlyTokenFile::new(existing(path)?)),
@@ -121,12 +121,13 @@ impl Settings {
             Self::Sockets(path) => Arc::new(UnixDomainSocketDirectory::new(path)),
             Self::Jwt(path) => Arc::new(jwt::TokenJwt::open(path).map_err(StartError::setting)?),
             Self::Http(pattern, format) => {
-                let client =
-                    HttpClient::open(Redirects::SameOrigin).map_err(StartError::setting)?;
+                let client = HttpClient::open(Redirects::SameOrigin, resolver);
+                let client = client.map_err(StartError::setting)?;
                 Arc::new(http::TokenHttp::new(client, pattern, format))
             }
             Self::Redis(settings) => {
-                Arc::new(redis::TokenRedis::new(settings).map_err(StartError::setting)?)
+                let source = redis::TokenRedis::new(settings, resolver.clone());
+                Arc::new(source.map_err(StartError::setting)?)
             }
         })
     }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use http::request::Parts;
 use wsferry::auth::http::{HttpAuth, ServiceUrl, ServiceUrlError};
 use wsferry::auth::{Auth, Denial, Pass};
-use wsferry::net::{HttpClient, Redirects};
+use wsferry::net::{HttpClient, Redirects, Resolver};
 use wsferry::request::{Client, Request};
 use wsferry_testkit::program::ReservedPort;
 
@@ -14,7 +14,7 @@ use crate::service::{Service, answer, target, trusting};
 
 /// A check of `url`.
 pub fn auth(url: &str) -> HttpAuth {
-    let client = HttpClient::new(&trusting(&[]), Redirects::Never).unwrap();
+    let client = HttpClient::new(&trusting(&[]), Redirects::Never, &Resolver::default()).unwrap();
     HttpAuth::new(client, url.parse().unwrap())
 }
 

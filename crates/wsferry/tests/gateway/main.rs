@@ -23,6 +23,7 @@ mod handshake;
 mod heads;
 mod isolation;
 mod memory;
+mod names;
 mod own_auth;
 mod recording;
 mod replaying;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use wsferry::net::{HttpClient, HttpError, Redirects};
+use wsferry::net::{HttpClient, HttpError, Redirects, Resolver};
 use wsferry::token::http::{Format, TokenHttp, UrlPattern, UrlPatternError};
 use wsferry::token::{LookUpError, MAX_LENGTH, Token, TokenSource};
 use wsferry_testkit::program::ReservedPort;
@@ -11,7 +11,7 @@ use wsferry_testkit::program::ReservedPort;
 use crate::service::{Service, acceptor, answer, target, trusting};
 
 fn client() -> HttpClient {
-    HttpClient::new(&trusting(&[]), Redirects::SameOrigin).unwrap()
+    HttpClient::new(&trusting(&[]), Redirects::SameOrigin, &Resolver::default()).unwrap()
 }
 
 fn source(port: u16, path: &str, format: Format) -> TokenHttp {
@@ -146,7 +146,8 @@ async fn https_is_checked() {
     let (tls, certificate) = acceptor();
     let service = Service::start_with(Some(tls), |_| answer("200 OK", "", "vnc:5900")).await;
     let pattern: UrlPattern = format!("https://localhost:{}/%s", service.port()).parse().unwrap();
-    let good = HttpClient::new(&trusting(&[certificate]), Redirects::Never).unwrap();
+    let good =
+        HttpClient::new(&trusting(&[certificate]), Redirects::Never, &Resolver::default()).unwrap();
     let source = TokenHttp::new(good, pattern.clone(), Format::Text);
     assert_eq!(look_up(&source, "token").await.unwrap(), "vnc:5900");
     let source = TokenHttp::new(client(), pattern, Format::Text);

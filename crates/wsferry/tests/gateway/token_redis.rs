@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use wsferry::net::Resolver;
 use wsferry::token::redis::{Settings, TokenRedis};
 use wsferry::token::{LookUpError, MAX_LENGTH, Token, TokenSource};
 use wsferry_testkit::patience::soon;
@@ -13,7 +14,7 @@ use wsferry_testkit::redis::Redis;
 use crate::support::Clock;
 
 fn source(text: &str) -> TokenRedis {
-    TokenRedis::new(text.parse().unwrap()).unwrap()
+    TokenRedis::new(text.parse().unwrap(), Resolver::default()).unwrap()
 }
 
 async fn look_up(source: &TokenRedis, token: &str) -> Result<String, LookUpError> {
@@ -103,7 +104,10 @@ async fn a_password_is_never_shown() {
     ] {
         let settings: Settings = text.parse().unwrap();
         assert!(!format!("{settings:?}").contains("hidden"));
-        assert!(!format!("{:?}", TokenRedis::new(settings).unwrap()).contains("hidden"));
+        assert!(
+            !format!("{:?}", TokenRedis::new(settings, Resolver::default()).unwrap())
+                .contains("hidden")
+        );
     }
     for text in [
         "",
@@ -155,7 +159,7 @@ async fn tls_is_checked_with_the_given_ca() {
         assert!(matches!(error, LookUpError::Unavailable(_)), "{bad}: {error}");
     }
     let settings = "rediss://localhost?cafile=/no/such/file".parse().unwrap();
-    let error = TokenRedis::new(settings).unwrap_err().to_string();
+    let error = TokenRedis::new(settings, Resolver::default()).unwrap_err().to_string();
     assert!(error.contains("/no/such/file"), "{error}");
 }
 

@@ -1,6 +1,8 @@
 //! The one connection to Redis that all look-ups share, and how it is made again.
 
 use std::fs;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,10 +10,11 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
+use redis::io::AsyncDNSResolver;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncCommands, AsyncConnectionConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo,
-    RedisConnectionInfo, RedisError, RedisResult, TlsCertificates, TlsMode,
+    RedisConnectionInfo, RedisError, RedisFuture, RedisResult, TlsCertificates, TlsMode,
 };
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -19,6 +22,7 @@ use tokio::time::{Instant, timeout};
 
 use super::RedisSourceError;
 use super::settings::{Place, Settings};
+use crate::net::Resolver;
 
 /// Connecting leaves time for the answer within the deadline of a look-up.
 const CONNECT: Duration = Duration::from_millis(700);
@@ -53,9 +57,28 @@ pub(super) struct Link {
 
 struct State {
     client: Client,
+    names: Names,
     connection: Option<Arc<Connection>>,
     failures: u32,
     not_before: Instant,
+}
+
+/// The gateway's resolver, as the library wants it. (It asks its own for the names of sentinels, one
+/// at a time.)
+#[derive(Clone)]
+struct Names(Resolver);
+
+impl AsyncDNSResolver for Names {
+    fn resolve<'a, 'b: 'a>(
+        &'a self,
+        host: &'b str,
+        port: u16,
+    ) -> RedisFuture<'a, Box<dyn Iterator<Item = SocketAddr> + Send + 'a>> {
+        Box::pin(async move {
+            let found = self.0.addresses(host, port).await.map_err(io::Error::other)?;
+            Ok(Box::new(found.into_iter()) as Box<dyn Iterator<Item = SocketAddr> + Send + 'a>)
+        })
+    }
 }
 
 enum Client {
@@ -70,9 +93,10 @@ enum Connection {
 }
 
 impl Link {
-    pub(super) fn new(settings: Settings) -> Result<Self, RedisSourceError> {
+    pub(super) fn new(settings: Settings, resolver: Resolver) -> Result<Self, RedisSourceError> {
         let state = State {
-            client: Client::new(settings)?,
+            client: Client::new(settings, &resolver)?,
+            names: Names(resolver),
             connection: None,
             failures: 0,
             not_before: Instant::now(),
@@ -125,7 +149,7 @@ impl Link {
         if !wait.is_zero() {
             return Err(LinkError::Waiting(wait.as_millis()));
         }
-        let connected = timeout(CONNECT, state.client.connect()).await;
+        let connected = timeout(CONNECT, state.connect()).await;
         let connected = match connected {
             Ok(connected) => connected.map_err(|error| describe(&error)),
             Err(_) => Err(LinkError::Slow),
@@ -146,6 +170,10 @@ impl Link {
 }
 
 impl State {
+    async fn connect(&mut self) -> RedisResult<Connection> {
+        self.client.connect(&self.names).await
+    }
+
     /// Forgets a connection, if it is still the shared one.
     fn drop_connection(&mut self, dead: &Arc<Connection>, is_failure: bool) {
         if self.connection.as_ref().is_some_and(|shared| Arc::ptr_eq(shared, dead)) {
@@ -189,7 +217,7 @@ impl Connection {
 }
 
 impl Client {
-    fn new(settings: Settings) -> Result<Self, RedisSourceError> {
+    fn new(settings: Settings, resolver: &Resolver) -> Result<Self, RedisSourceError> {
         let root = match &settings.ca_file {
             Some(path) => Some(
                 fs::read(path)
@@ -198,10 +226,14 @@ impl Client {
             None => None,
         };
         let certificates = TlsCertificates { client_tls: None, root_cert: root };
-        Self::build(settings, certificates).map_err(RedisSourceError::Client)
+        Self::build(settings, certificates, resolver).map_err(RedisSourceError::Client)
     }
 
-    fn build(settings: Settings, certificates: TlsCertificates) -> RedisResult<Self> {
+    fn build(
+        settings: Settings,
+        certificates: TlsCertificates,
+        resolver: &Resolver,
+    ) -> RedisResult<Self> {
         let mut login = RedisConnectionInfo::default().set_db(settings.db);
         if let Some(user) = &settings.user {
             login = login.set_username(user);
@@ -233,6 +265,7 @@ impl Client {
             Place::Cluster(nodes) => {
                 let nodes = nodes.into_iter().map(address);
                 let mut builder = ClusterClientBuilder::new(nodes)
+                    .async_dns_resolver(Names(resolver.clone()))
                     .connection_timeout(CONNECT)
                     .response_timeout(super::DEADLINE)
                     .retries(1);
@@ -270,10 +303,12 @@ impl Client {
         })
     }
 
-    async fn connect(&mut self) -> RedisResult<Connection> {
+    async fn connect(&mut self, names: &Names) -> RedisResult<Connection> {
         // The deadlines are those of the look-up.
-        let config =
-            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None)
+            .set_dns_resolver(names.clone());
         Ok(match self {
             Self::Server(client) => Connection::Single(
                 client.get_multiplexed_async_connection_with_config(&config).await?,

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use super::line::target_of;
 use super::{LookUp, LookUpError, Token, TokenSource};
 use crate::address::Address;
+use crate::net::Resolver;
 use link::{Link, LinkError};
 pub use settings::{Settings, SettingsError};
 
@@ -60,12 +61,12 @@ impl TokenRedis {
     ///
     /// # Errors
     /// The CA file cannot be read or is none.
-    pub fn new(settings: Settings) -> Result<Self, RedisSourceError> {
+    pub fn new(settings: Settings, resolver: Resolver) -> Result<Self, RedisSourceError> {
         let mut prefix = settings.namespace.clone();
         if !prefix.is_empty() {
             prefix.push(':');
         }
-        Ok(Self { prefix, link: Link::new(settings)? })
+        Ok(Self { prefix, link: Link::new(settings, resolver)? })
     }
 
     async fn find(&self, token: &Token) -> Result<Address, LookUpError> {
