@@ -38,6 +38,8 @@ pub mod default {
     pub const WRITE_TIMEOUT: &str = "60";
     /// Seconds for the drain.
     pub const DRAIN_TIMEOUT: &str = "30";
+    /// The largest message to a client.
+    pub const MAX_MESSAGE: &str = "64KiB";
     /// Connections that are not sessions yet.
     pub const MAX_HANDSHAKES: &str = "1024";
 }
@@ -145,6 +147,29 @@ pub fn seconds(text: &str) -> Result<Duration, ValueError> {
         .ok_or_else(|| ValueError::new(text, "a number of seconds, such as 25 or 0.5"))
 }
 
+/// Reads a size of messages: bytes, or a number of KiB, MiB or GiB.
+///
+/// # Errors
+/// Not such a size, or 0.
+pub fn message_size(text: &str) -> Result<usize, ValueError> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit {
+        "" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let size = unit.and_then(|unit: usize| number.parse::<usize>().ok()?.checked_mul(unit));
+    size.filter(|&size| size > 0).ok_or_else(|| {
+        ValueError::new(
+            text,
+            "a size of messages: give bytes from 1 up, such as 16384 or 64KiB or 1MiB",
+        )
+    })
+}
+
 /// Reads an item of `--allow-origin`.
 ///
 /// # Errors
@@ -202,6 +227,7 @@ pub fn plain(listen: impl Into<Listen>, route: impl Into<RouteSettings>) -> Conf
                 keep_alive: keep_alive(of(default::HEARTBEAT)),
                 accept_text: true,
                 send: Kind::Binary,
+                max_message: message_size(default::MAX_MESSAGE).unwrap_or(65_536),
                 splice: true,
                 close_timeout: of(default::CLOSE_TIMEOUT),
                 linger: of(default::LINGER),
@@ -260,6 +286,19 @@ mod tests {
         for text in ["", "-1", "nan", "inf", "1s", "1e10"] {
             assert!(seconds(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn sizes_of_messages_are_bytes_or_have_a_unit() {
+        for (text, size) in [("1", 1), ("16384", 16_384), ("64KiB", 65_536), ("1MiB", 1 << 20)] {
+            assert_eq!(message_size(text), Ok(size), "{text}");
+        }
+        for text in ["", "0", "0KiB", "-1", "+1", "1.5MiB", "KiB", "64 KiB", "64kb", "1e3"] {
+            let error = message_size(text).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{text:?} is not a size")), "{error}");
+        }
+        assert!(message_size("99999999999999999999GiB").is_err());
+        assert!(message_size("18446744073709551615KiB").is_err());
     }
 
     #[test]

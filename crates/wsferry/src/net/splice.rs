@@ -67,17 +67,20 @@ mod linux {
             self.holds
         }
 
-        /// Moves what has arrived into the pipe, which is empty: 0 at the end of the stream.
+        /// Moves what has arrived into the pipe, which is empty: 0 at the end of the stream. It takes
+        /// a multiple of `unit` where more has arrived than it can take.
         pub fn poll_fill(
             &mut self,
             cx: &mut Context<'_>,
             from: &mut Stream,
+            unit: usize,
         ) -> Poll<io::Result<usize>> {
+            let most = if unit < CAPACITY { CAPACITY - CAPACITY % unit } else { CAPACITY };
             let Some(ends) = &self.ends else { return Poll::Ready(Ok(0)) };
             let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
             let Some(from) = from.plain() else { return unsupported() };
             let moved = from.poll_call(cx, Interest::READABLE, |socket| {
-                Ok(splice(socket, None, &ends.into, None, CAPACITY, flags)?)
+                Ok(splice(socket, None, &ends.into, None, most, flags)?)
             });
             if let Poll::Ready(Ok(length)) = moved {
                 self.holds += length;
@@ -85,17 +88,20 @@ mod linux {
             moved
         }
 
-        /// Moves bytes out of the pipe, which is not empty: how many.
+        /// Moves at most `most` bytes out of the pipe, which is not empty: how many. What it holds
+        /// behind them is about to follow, and the system may wait for it.
         pub fn poll_drain(
             &mut self,
             cx: &mut Context<'_>,
             to: &mut Stream,
+            most: usize,
         ) -> Poll<io::Result<usize>> {
             let Some(ends) = &self.ends else { return Poll::Ready(Ok(0)) };
-            let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+            let mut flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+            flags.set(SpliceFlags::MORE, most < self.holds);
             let Some(to) = to.plain() else { return unsupported() };
             let moved = to.poll_call(cx, Interest::WRITABLE, |socket| {
-                match splice(&ends.out, None, socket, None, self.holds, flags)? {
+                match splice(&ends.out, None, socket, None, most, flags)? {
                     0 => Err(io::ErrorKind::WriteZero.into()),
                     length => Ok(length),
                 }
@@ -104,6 +110,20 @@ mod linux {
                 self.holds -= length;
             }
             moved
+        }
+
+        /// Copies bytes out of the pipe, which holds as many.
+        pub fn read(&mut self, room: &mut [u8]) -> io::Result<()> {
+            let Some(ends) = &self.ends else { return Err(io::ErrorKind::UnexpectedEof.into()) };
+            let mut at = 0;
+            while at < room.len() {
+                match rustix::io::retry_on_intr(|| rustix::io::read(&ends.out, &mut room[at..]))? {
+                    0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    length => at += length,
+                }
+            }
+            self.holds -= at;
+            Ok(())
         }
     }
 
@@ -167,6 +187,7 @@ mod portable {
             &mut self,
             _cx: &mut Context<'_>,
             _from: &mut Stream,
+            _unit: usize,
         ) -> Poll<io::Result<usize>> {
             match self.0 {}
         }
@@ -176,7 +197,13 @@ mod portable {
             &mut self,
             _cx: &mut Context<'_>,
             _to: &mut Stream,
+            _most: usize,
         ) -> Poll<io::Result<usize>> {
+            match self.0 {}
+        }
+
+        /// Copies bytes out of the pipe.
+        pub fn read(&mut self, _room: &mut [u8]) -> io::Result<()> {
             match self.0 {}
         }
     }

@@ -1,8 +1,8 @@
 //! One connected transport, to a client or to a target: a socket, with TLS on it or without.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::Interest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::unconstrained;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::secured::{Counted, Secured};
@@ -18,6 +19,10 @@ use super::socket::Socket;
 
 /// The first byte of a TLS connection: a record that holds a handshake (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
+
+/// What TLS takes at once towards a client: the largest frame that is copied, with its header, and
+/// what its records add. One byte less, and each such frame would need a second system call.
+const TLS_HOLDS: usize = 65 * 1024;
 
 /// A connected transport. An enum and not a trait object: the path of a byte has no indirect call.
 #[derive(Debug)]
@@ -59,7 +64,10 @@ impl Stream {
         config: Arc<rustls::ServerConfig>,
     ) -> Result<Self, (io::Error, Self)> {
         let Self::Plain(socket) = self else { return Ok(self) };
-        match TlsAcceptor::from(config).accept(Counted::new(socket)).into_fallible().await {
+        let accepting = TlsAcceptor::from(config).accept_with(Counted::new(socket), |connection| {
+            connection.set_buffer_limit(Some(TLS_HOLDS));
+        });
+        match accepting.into_fallible().await {
             Ok(stream) => Ok(Self::Tls(Box::new(Secured::new(stream)))),
             Err((error, counted)) => Err((error, Self::Plain(counted.socket))),
         }
@@ -112,6 +120,15 @@ impl Stream {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(room.filled().len())),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Reads what lies ready, if anything does, whatever the task has done in its turn already.
+    pub fn read_now(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Option<io::Result<usize>> {
+        let reading = poll_fn(|cx| self.poll_read(cx, room));
+        match pin!(unconstrained(reading)).poll(cx) {
+            Poll::Ready(read) => Some(read),
+            Poll::Pending => None,
         }
     }
 

@@ -14,10 +14,7 @@ const _: () = assert!(HEAD_ROOM >= MAX_HEADER);
 pub const CHUNK: usize = 16 * 1024;
 
 /// The most bytes read at once from a stream that has.
-const LARGE_CHUNK: usize = 64 * 1024;
-
-/// The header of a frame that nearly fills a chunk of either size (RFC 6455 §5.2).
-const HEADER: usize = 4;
+pub const LARGE_CHUNK: usize = 64 * 1024;
 
 /// More than this many free buffers of a thread, of each size, go back to the allocator.
 const POOLED: usize = 32;
@@ -41,15 +38,9 @@ impl Size {
         }
     }
 
-    /// Bytes that are read at once where the frame goes into TLS: with its header it fills whole
-    /// records of 16 KiB. A header more would be a record of its own, and a system call.
-    pub const fn records(self) -> usize {
-        self.chunk() - HEADER
-    }
-
     /// The size for the next read after one of `length` bytes.
     pub const fn after(length: usize) -> Self {
-        if length >= Self::Small.records() { Self::Large } else { Self::Small }
+        if length >= CHUNK { Self::Large } else { Self::Small }
     }
 }
 
@@ -87,14 +78,33 @@ impl Buffer {
         Self { bytes: pooled.unwrap_or_else(|| vec![0; length].into_boxed_slice()) }
     }
 
-    const fn size(&self) -> Size {
-        if self.bytes.len() > HEAD_ROOM + CHUNK { Size::Large } else { Size::Small }
+    /// One for what is in `bytes`, of any length; it comes from no pool and goes into none.
+    pub fn of(bytes: Vec<u8>) -> Self {
+        Self { bytes: bytes.into_boxed_slice() }
+    }
+
+    /// Exchanges it for a large one, with the first `length` bytes in it.
+    pub fn grow(&mut self, length: usize) {
+        let mut large = Self::take(Size::Large);
+        large[..length].copy_from_slice(&self[..length]);
+        *self = large;
+    }
+
+    const fn size(&self) -> Option<Size> {
+        match self.bytes.len() {
+            SMALL => Some(Size::Small),
+            LARGE => Some(Size::Large),
+            _ => None,
+        }
     }
 }
 
+const SMALL: usize = HEAD_ROOM + CHUNK;
+const LARGE: usize = HEAD_ROOM + LARGE_CHUNK;
+
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let size = self.size();
+        let Some(size) = self.size() else { return };
         let bytes = std::mem::take(&mut self.bytes);
         // The pool of a thread that ends is gone already: then the allocator takes it back.
         let _ = POOL.try_with(|pool| {

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use wsferry_proto::{Connection, Kind, MAX_CONTROL_FRAME, whole_characters};
 
-use super::buffer::{Buffer, CHUNK, HEAD_ROOM, Pending, Size};
-use super::long::{Gait, LongFrame, is_unsupported};
+use super::buffer::{Buffer, HEAD_ROOM, LARGE_CHUNK, Pending, Size};
+use super::long::{Gait, LongFrames, SMALL, is_unsupported};
 use super::stall::Stall;
 use super::{CHUNKS_PER_TURN, Settings, Turn};
 use crate::net::{Pipe, Stream};
@@ -30,9 +30,11 @@ pub enum TargetEnd {
 pub struct Enframe {
     /// Whole frames that are to be written, or the rest of one.
     pending: Option<Pending>,
-    /// A long frame that is to be written, or the rest of it.
-    long: Option<LongFrame>,
+    /// Long frames that are to be written, or the rest of them.
+    long: Option<LongFrames>,
     gait: Gait,
+    /// No message has more bytes.
+    max_message: usize,
     /// How much is read at once.
     size: Size,
     /// Payload bytes of the frame in `pending`.
@@ -61,11 +63,14 @@ impl Enframe {
     /// A half at the start of its stream; `may_splice`: whether the system can move the bytes, and
     /// nobody else wants to see them.
     pub fn new(settings: &Settings, may_splice: bool, stall: Stall) -> Self {
-        let may_splice = may_splice && settings.splice && settings.send == Kind::Binary;
+        let max_message = settings.longest_message();
+        let may_splice =
+            may_splice && settings.splice && settings.send == Kind::Binary && max_message >= SMALL;
         Self {
             pending: None,
             long: None,
             gait: if may_splice { Gait::Copied(0) } else { Gait::NeverSpliced },
+            max_message,
             size: Size::Small,
             payload: 0,
             kind: settings.send,
@@ -82,8 +87,8 @@ impl Enframe {
     }
 
     /// Whether the client keeps frames from being sent.
-    pub const fn holds_back(&self) -> bool {
-        self.pending.is_some() || self.long.is_some()
+    pub fn holds_back(&self) -> bool {
+        self.pending.is_some() || self.long.as_ref().is_some_and(|long| !long.is_between())
     }
 
     /// Moves what can be moved in one turn. It is over when there is an end to be settled, and when
@@ -101,6 +106,9 @@ impl Enframe {
         loop {
             if self.is_finished {
                 return Poll::Ready(Turn::Over);
+            }
+            if self.is_closing {
+                self.give_up_pipe();
             }
             if self.holds_back() {
                 let is_last = self.is_alone && machine.is_closed();
@@ -126,6 +134,9 @@ impl Enframe {
                 self.is_finished = true;
                 return Poll::Ready(Turn::Over);
             }
+            if self.begins_long_frame(machine) {
+                continue;
+            }
             if self.end.is_some() {
                 return Poll::Ready(Turn::Over); // to be settled: a Close follows
             }
@@ -137,9 +148,9 @@ impl Enframe {
             }
             chunks += 1;
             let ended = if self.gait.is_spliced() {
-                self.poll_target_long(cx, target, machine)
+                self.poll_target_long(cx, target)
             } else {
-                self.poll_target(cx, client, target, machine, tap)
+                self.poll_target(cx, target, machine, tap)
             };
             if ready!(ended) {
                 return Poll::Ready(Turn::Over);
@@ -155,11 +166,14 @@ impl Enframe {
         client: &mut Stream,
         is_last: bool,
     ) -> Poll<io::Result<()>> {
-        if let Some(long) = &mut self.long {
+        if let Some(long) = &mut self.long
+            && !long.is_between()
+        {
             self.bytes += ready!(long.poll_send(cx, client))? as u64;
-            if long.is_sent() {
+            if long.holds() == 0 {
                 self.long = None;
             }
+            return Poll::Ready(Ok(()));
         }
         if let Some(pending) = &mut self.pending {
             if !pending.range.is_empty() {
@@ -179,56 +193,75 @@ impl Enframe {
         Poll::Ready(Ok(()))
     }
 
+    /// Begins the next frame of what is in the pipe, if anything is.
+    fn begins_long_frame(&mut self, machine: &Connection) -> bool {
+        let Some(long) = &mut self.long else { return false };
+        let length = long.holds().min(self.max_message) as u64;
+        match machine.send(self.kind, true, true, length, None) {
+            Some(header) => long.begin(header),
+            None => self.long = None,
+        }
+        self.long.is_some()
+    }
+
+    /// Lets the pipe go: what is left of the frame that is being sent is copied out of it.
+    fn give_up_pipe(&mut self) {
+        let Some(long) = self.long.take() else { return };
+        if long.is_between() {
+            return;
+        }
+        match long.into_rest() {
+            Ok((rest, payload)) => {
+                let range = 0..rest.len();
+                self.payload = payload;
+                self.pending = Some(Pending { buffer: Buffer::of(rest), range });
+            }
+            Err(error) => {
+                self.broken = Some(error);
+                self.is_finished = true;
+            }
+        }
+    }
+
     /// Takes what the target has sent into a pipe: whether the target ended.
-    fn poll_target_long(
-        &mut self,
-        cx: &mut Context<'_>,
-        target: &mut Stream,
-        machine: &Connection,
-    ) -> Poll<bool> {
+    fn poll_target_long(&mut self, cx: &mut Context<'_>, target: &mut Stream) -> Poll<bool> {
         let Some(mut pipe) = Pipe::take() else {
             self.gait = Gait::Copied(0); // all are in use: perhaps later
             return Poll::Ready(false);
         };
-        let length = match ready!(pipe.poll_fill(cx, target)) {
+        match ready!(pipe.poll_fill(cx, target, self.max_message)) {
             Ok(0) => return self.ended(TargetEnd::Complete),
-            Ok(length) => length,
+            Ok(length) => self.gait.spliced(length),
             Err(error) if is_unsupported(&error) => {
                 self.gait = Gait::NeverSpliced;
                 return Poll::Ready(false);
             }
             Err(error) => return self.ended(TargetEnd::Failed(error)),
-        };
-        self.gait.spliced(length);
-        let Some(header) = machine.send(self.kind, true, true, length as u64, None) else {
-            return Poll::Ready(true);
-        };
-        self.long = Some(LongFrame::new(pipe, header));
+        }
+        self.long = Some(LongFrames::new(pipe));
         Poll::Ready(false)
     }
 
-    /// Reads a chunk of the target and puts its header before it: whether the target ended.
+    /// Reads what lies ready at the target, up to a message, and puts its header before it: whether
+    /// the target ended.
     fn poll_target(
         &mut self,
         cx: &mut Context<'_>,
-        client: &Stream,
         target: &mut Stream,
         machine: &Connection,
         tap: &mut Option<Box<dyn Tap>>,
     ) -> Poll<bool> {
         let mut buffer = Buffer::take(self.size);
         let start = HEAD_ROOM + usize::from(self.carries);
-        let most = if client.is_plain() { self.size.chunk() } else { self.size.records() };
-        let end = match ready!(target.poll_read(cx, &mut buffer[start..HEAD_ROOM + most])) {
+        let limit = self.limit(&buffer);
+        let end = match ready!(target.poll_read(cx, &mut buffer[start..limit])) {
             Ok(0) if self.carries > 0 => return self.ended(TargetEnd::NotText),
             Ok(0) => return self.ended(TargetEnd::Complete),
             Err(error) => return self.ended(TargetEnd::Failed(error)),
-            Ok(length) => {
-                self.gait.copied(length >= CHUNK);
-                self.size = Size::after(length);
-                start + length
-            }
+            Ok(length) => self.read_on(cx, target, &mut buffer, start + length),
         };
+        self.gait.copied(end - start);
+        self.size = Size::after(end - start);
         let end = match self.kind {
             Kind::Binary => end,
             Kind::Text => self.cut_text(&mut buffer, end),
@@ -247,6 +280,45 @@ impl Enframe {
         self.payload = length;
         self.pending = Some(Pending { buffer, range: start..end });
         Poll::Ready(false)
+    }
+
+    /// Where the payload ends in a buffer that is full, or as full as a message may be.
+    fn limit(&self, buffer: &Buffer) -> usize {
+        buffer.len().min(HEAD_ROOM.saturating_add(self.max_message))
+    }
+
+    /// Reads what lies ready behind the bytes that end at `end`, for they are one message: where
+    /// they end then. A plain read that left room has taken everything. TLS gives a record at a time,
+    /// and asks the system again only where it would have been asked next anyway.
+    fn read_on(
+        &mut self,
+        cx: &mut Context<'_>,
+        target: &mut Stream,
+        buffer: &mut Buffer,
+        mut end: usize,
+    ) -> usize {
+        loop {
+            if end < self.limit(buffer) {
+                if target.is_plain() {
+                    return end;
+                }
+            } else if end == buffer.len() && end < HEAD_ROOM + LARGE_CHUNK.min(self.max_message) {
+                buffer.grow(end);
+            } else {
+                return end;
+            }
+            let limit = self.limit(buffer);
+            match target.read_now(cx, &mut buffer[end..limit]) {
+                None => return end,
+                Some(Ok(0)) => self.end = Some(TargetEnd::Complete),
+                Some(Err(error)) => self.end = Some(TargetEnd::Failed(error)),
+                Some(Ok(length)) => {
+                    end += length;
+                    continue;
+                }
+            }
+            return end;
+        }
     }
 
     fn ended(&mut self, end: TargetEnd) -> Poll<bool> {
@@ -270,6 +342,9 @@ impl Enframe {
         let rest = &buffer[HEAD_ROOM + valid..end];
         self.carried[..rest.len()].copy_from_slice(rest);
         self.carries = rest.len() as u8;
+        if self.carries > 0 && matches!(self.end, Some(TargetEnd::Complete)) {
+            self.end = Some(TargetEnd::NotText);
+        }
         HEAD_ROOM + valid
     }
 }

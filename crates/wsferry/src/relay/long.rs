@@ -1,5 +1,6 @@
 //! The way of a long stream to the client: header by write, payload by splice, so that no byte of it
-//! enters user space. A frame to the client is not masked, so there is nothing to be done to it.
+//! enters user space. A frame to the client is not masked, so there is nothing to be done to it. What a
+//! pipe takes at once leaves it as several messages, none larger than clients may be sent.
 
 use std::io;
 use std::ops::Range;
@@ -9,17 +10,17 @@ use wsferry_proto::{Header, MAX_HEADER};
 
 use crate::net::{Pipe, Stream};
 
-/// So many full chunks in a row make a stream a long one.
+/// So many chunks of [`SMALL`] or more in a row make a stream a long one.
 const FULL_IN_A_ROW: u8 = 4;
-/// A frame of fewer bytes would have been cheaper to copy.
-const SMALL: usize = 32 * 1024;
+/// A frame of fewer bytes is cheaper to copy.
+pub(super) const SMALL: usize = 32 * 1024;
 /// So many small frames in a row, and it is not a long one any more.
 const SMALL_IN_A_ROW: u8 = 4;
 
 /// Whether a stream is a long one, judged by what came of it lately.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Gait {
-    /// It may become one: so many full chunks came in a row.
+    /// It may become one: so many long chunks came in a row.
     Copied(u8),
     /// It is one: so many small frames came in a row.
     Spliced(u8),
@@ -29,9 +30,9 @@ pub(super) enum Gait {
 
 impl Gait {
     /// A chunk was copied.
-    pub(super) const fn copied(&mut self, is_full: bool) {
+    pub(super) const fn copied(&mut self, length: usize) {
         if let Self::Copied(full) = self {
-            *self = match (is_full, *full + 1) {
+            *self = match (length >= SMALL, *full + 1) {
                 (false, _) => Self::Copied(0),
                 (true, FULL_IN_A_ROW) => Self::Spliced(0),
                 (true, full) => Self::Copied(full),
@@ -39,7 +40,7 @@ impl Gait {
         }
     }
 
-    /// A frame was spliced.
+    /// So much was spliced at once.
     pub(super) const fn spliced(&mut self, length: usize) {
         if let Self::Spliced(small) = self {
             *self = match (length < SMALL, *small + 1) {
@@ -56,26 +57,37 @@ impl Gait {
     }
 }
 
-/// A frame whose payload is in a pipe.
+/// Frames whose payload is in a pipe, sent one behind the other until it is empty.
 #[derive(Debug)]
-pub(super) struct LongFrame {
+pub(super) struct LongFrames {
     pipe: Pipe,
     header: [u8; MAX_HEADER],
-    /// What of the header is still to be written.
+    /// What of the frame's header is still to be written.
     header_left: Range<u8>,
+    /// How much of the frame's payload is still to be written.
+    payload_left: usize,
 }
 
-impl LongFrame {
-    /// A frame of what `pipe` holds.
-    pub(super) fn new(pipe: Pipe, header: Header) -> Self {
-        let mut room = [0; MAX_HEADER];
-        let end = header.write_to(&mut room);
-        Self { pipe, header: room, header_left: 0..end as u8 }
+impl LongFrames {
+    /// Frames of what `pipe` holds; none has begun.
+    pub(super) const fn new(pipe: Pipe) -> Self {
+        Self { pipe, header: [0; MAX_HEADER], header_left: 0..0, payload_left: 0 }
     }
 
-    /// Whether it was sent.
-    pub(super) fn is_sent(&self) -> bool {
-        self.pipe.holds() == 0
+    /// Whether no frame is being sent.
+    pub(super) const fn is_between(&self) -> bool {
+        self.payload_left == 0
+    }
+
+    /// Bytes of payload that are still to be sent, of this frame and all that follow.
+    pub(super) fn holds(&self) -> usize {
+        self.pipe.holds()
+    }
+
+    /// Begins the next frame.
+    pub(super) fn begin(&mut self, header: Header) {
+        self.header_left = 0..header.write_to(&mut self.header) as u8;
+        self.payload_left = usize::try_from(header.length).unwrap_or(0).min(self.holds());
     }
 
     /// Sends some of the frame: how many bytes of its payload.
@@ -85,12 +97,27 @@ impl LongFrame {
         client: &mut Stream,
     ) -> Poll<io::Result<usize>> {
         if !self.header_left.is_empty() {
-            let left = usize::from(self.header_left.start)..usize::from(self.header_left.end);
-            let written = ready!(client.poll_write_more(cx, &self.header[left]))?;
+            let written = ready!(client.poll_write_more(cx, self.header_rest()))?;
             self.header_left.start += written as u8;
             return Poll::Ready(Ok(0));
         }
-        self.pipe.poll_drain(cx, client)
+        let sent = ready!(self.pipe.poll_drain(cx, client, self.payload_left))?;
+        self.payload_left -= sent;
+        Poll::Ready(Ok(sent))
+    }
+
+    /// Gives the pipe up: what is left of the frame that is being sent, and how much of it is
+    /// payload. What is behind the frame is thrown away.
+    pub(super) fn into_rest(mut self) -> io::Result<(Vec<u8>, usize)> {
+        let mut rest = self.header_rest().to_vec();
+        let start = rest.len();
+        rest.resize(start + self.payload_left, 0);
+        self.pipe.read(&mut rest[start..])?;
+        Ok((rest, self.payload_left))
+    }
+
+    fn header_rest(&self) -> &[u8] {
+        &self.header[usize::from(self.header_left.start)..usize::from(self.header_left.end)]
     }
 }
 

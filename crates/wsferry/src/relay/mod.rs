@@ -40,6 +40,9 @@ use crate::net::{Farewell, Stream};
 use crate::outcome::Cause;
 use crate::tap::Tap;
 
+/// Bytes of the longest character of UTF-8.
+pub const LONGEST_CHARACTER: usize = 4;
+
 /// As many chunks one half moves before the other has its turn, so that a flood in one direction
 /// does not keep the other one waiting.
 const CHUNKS_PER_TURN: u32 = 16;
@@ -62,6 +65,8 @@ pub struct Settings {
     pub accept_text: bool,
     /// What the target's bytes are sent as.
     pub send: Kind,
+    /// No message to the client has more bytes, whatever it is sent as.
+    pub max_message: usize,
     /// Whether long streams of the target may be moved without entering user space.
     pub splice: bool,
     /// How long the other side may take to answer a Close, or to end its connection.
@@ -73,6 +78,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The most bytes of a message to the client: a whole character at least, where it is text.
+    pub fn longest_message(&self) -> usize {
+        match self.send {
+            Kind::Binary => self.max_message.max(1),
+            Kind::Text => self.max_message.max(LONGEST_CHARACTER),
+        }
+    }
+
     /// The protocol machine of a new connection.
     pub fn machine(&self) -> Connection {
         let settings = wsferry_proto::Settings {

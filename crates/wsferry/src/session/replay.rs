@@ -32,6 +32,7 @@ struct Replay {
     machine: Connection,
     client: Stream,
     kind: Kind,
+    max_message: usize,
     speed: Speed,
     write_timeout: Duration,
     close_timeout: Duration,
@@ -53,6 +54,7 @@ pub(super) async fn run(
         machine: settings.machine(),
         client,
         kind: settings.send,
+        max_message: settings.longest_message(),
         speed: recording.speed,
         write_timeout: match settings.write_timeout {
             Duration::ZERO => Duration::MAX,
@@ -164,15 +166,27 @@ impl Replay {
         Ok(())
     }
 
-    /// Sends a frame; an empty one is none.
+    /// Sends what was recorded as one message, as several where it is too large for one; an empty one
+    /// is none.
     async fn send(&mut self, payload: &[u8]) -> Result<(), Cause> {
+        let text = match self.kind {
+            Kind::Binary => None,
+            Kind::Text => Some(std::str::from_utf8(payload).map_err(|_| Cause::TargetNotText)?),
+        };
+        let mut at = 0;
+        while at < payload.len() {
+            let mut end = payload.len().min(at.saturating_add(self.max_message));
+            if let Some(text) = text {
+                end = text.floor_char_boundary(end);
+            }
+            self.send_message(&payload[at..end]).await?;
+            at = end;
+        }
+        Ok(())
+    }
+
+    async fn send_message(&mut self, payload: &[u8]) -> Result<(), Cause> {
         let length = payload.len() as u64;
-        if length == 0 {
-            return Ok(());
-        }
-        if self.kind == Kind::Text && std::str::from_utf8(payload).is_err() {
-            return Err(Cause::TargetNotText);
-        }
         let Some(header) = self.machine.send(self.kind, true, true, length, None) else {
             return Ok(());
         };

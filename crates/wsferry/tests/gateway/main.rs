@@ -24,6 +24,8 @@ mod heads;
 mod isolation;
 mod memory;
 mod names;
+#[cfg(unix)] // sockets
+mod messages;
 mod own_auth;
 mod recording;
 mod replaying;

@@ -66,6 +66,10 @@ pub(super) struct TypedGate {
     /// What the target's bytes are sent as; text must be UTF-8
     #[arg(long, value_enum, value_name = "TYPE", default_value = "binary", help_heading = TARGET, hide_short_help = true)]
     pub(super) send: Send,
+    /// The largest message to a client in bytes, or with KiB or MiB
+    #[arg(long, value_name = "BYTES", value_parser = config::message_size,
+          default_value = default::MAX_MESSAGE, help_heading = TARGET, hide_short_help = true)]
+    pub(super) max_message: usize,
     /// Refuse text messages of clients (close code 1003)
     #[arg(long, help_heading = TARGET, hide_short_help = true)]
     pub(super) refuse_text: bool,

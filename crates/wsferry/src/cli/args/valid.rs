@@ -11,6 +11,7 @@ use wsferry::config::{self, Config, Listen, ListenAddress, RouteSettings, keep_a
 use wsferry::front::{Dial, Files, TokenPlace};
 use wsferry::net::tls::{Ciphers, ClientAuthority, ConnectorSettings, ServerSettings};
 use wsferry::record::Traffic;
+use wsferry::relay::LONGEST_CHARACTER;
 use wsferry::server::wrapped::{self, WrapMode};
 use wsferry_proto::Kind;
 
@@ -127,6 +128,12 @@ impl TypedGate {
             (self.inetd && !self.program.is_empty(), "--inetd", "-- PROGRAM"),
             (self.unix_listen.is_some() && !self.program.is_empty(), "--unix-listen", "-- PROGRAM"),
         ];
+        if self.max_message < LONGEST_CHARACTER && matches!(self.send, Send::Text) {
+            return Err(format!(
+                "--max-message {} is less than a character of text may have: give {LONGEST_CHARACTER} or more",
+                self.max_message
+            ));
+        }
         match excludes.iter().find(|(is_wrong, ..)| *is_wrong) {
             Some((_, option, other)) => {
                 Err(format!("{option} and {other} exclude each other: give one of them"))
@@ -341,6 +348,7 @@ impl TypedGate {
             Send::Binary => Kind::Binary,
             Send::Text => Kind::Text,
         };
+        relay.max_message = self.max_message;
         relay.splice = !self.no_splice;
         relay.close_timeout = self.close_timeout;
         relay.linger = self.linger;

@@ -26,7 +26,7 @@ use crate::tls_settings::{client, localhost, settings};
 /// A client's side of TLS.
 type Tls = tokio_rustls::client::TlsStream<TcpStream>;
 /// A target's side of TLS.
-type TargetTls = tokio_rustls::server::TlsStream<TcpStream>;
+pub(crate) type TargetTls = tokio_rustls::server::TlsStream<TcpStream>;
 
 /// A gateway that speaks TLS, and what its clients trust.
 struct Gate {
@@ -158,6 +158,6 @@ where
 }
 
 /// A target whose connections the test handles itself.
-async fn by_hand(pair: &Pair) -> Target<TargetTls> {
+pub(crate) async fn by_hand(pair: &Pair) -> Target<TargetTls> {
     tls_target(pair, |stream| async { stream }).await
 }
