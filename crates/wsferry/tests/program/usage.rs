@@ -21,7 +21,7 @@ async fn help(arguments: &[&str]) -> String {
 #[tokio::test]
 async fn a_value_that_is_not_valid_is_named_with_an_example() {
     let gate = ["127.0.0.1:0", "echo:"];
-    let cases: [(&[&str], &str, &str); 16] = [
+    let cases: [(&[&str], &str, &str); 19] = [
         (&["27016x", "echo:"], "\"27016x\"", "such as 27016"),
         (&["65536", "echo:"], "\"65536\"", "such as 27016"),
         (&["::1", "echo:"], "\"::1\"", "[::1]:27016"),
@@ -35,6 +35,9 @@ async fn a_value_that_is_not_valid_is_named_with_an_example() {
         (&[gate[0], gate[1], "--heartbeat=-1"], "\"-1\"", "seconds"),
         (&[gate[0], gate[1], "--connect-timeout", "5s"], "\"5s\"", "seconds"),
         (&[gate[0], gate[1], "--max-connections", "0"], "\"0\"", "from 1 up"),
+        (&[gate[0], gate[1], "--max-message", "0"], "\"0\"", "64KiB"),
+        (&[gate[0], gate[1], "--max-message", "64kb"], "\"64kb\"", "64KiB"),
+        (&[gate[0], gate[1], "--max-message", "3", "--send", "text"], "3", "give 4 or more"),
         (&[gate[0], gate[1], "--dial", "never"], "'never'", "before-accept"),
         (&["demo", "--port", "0"], "\"0\"", "from 1 to 65535"),
         (&["demo", "--target-port", "x"], "\"x\"", "from 1 to 65535"),

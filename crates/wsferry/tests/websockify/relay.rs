@@ -24,6 +24,7 @@ same! {
     a_client_that_is_lost_ends_the_target
     a_target_that_refuses_is_told_after_the_handshake
     a_target_that_ends_is_told_behind_its_last_byte
+    what_the_target_wrote_at_once_is_one_message_of_64_kib_at_most
     pings_are_answered
     heartbeats_are_sent
     a_frame_without_a_mask_is_a_protocol_error
@@ -134,6 +135,31 @@ async fn a_target_that_ends_is_told_behind_its_last_byte(program: Subject) {
     let mut client = gateway.connect().await;
     hear(&mut client, &bytes).await;
     assert_eq!(hear_close(&mut client).await, (1000, "Target closed".to_owned()));
+}
+
+async fn what_the_target_wrote_at_once_is_one_message_of_64_kib_at_most(program: Subject) {
+    let mut target = targets::by_hand().await;
+    let gateway = program.gate_to(target.address(), &[]).await;
+    let mut client = gateway.connect().await;
+    let mut stream = target.report().await;
+    for length in [20_000, 16_385, 50_000, 20_000] {
+        let bytes = Pattern::new(length as u64).bytes(0, length);
+        soon(stream.write_all(&bytes)).await.unwrap();
+        assert_eq!(soon(client.next()).await.unwrap().unwrap(), Message::binary(bytes));
+    }
+    let bytes = Pattern::new(1).bytes(0, 4 << 20);
+    let writing = tokio::spawn({
+        let bytes = bytes.clone();
+        async move { stream.write_all(&bytes).await.unwrap() }
+    });
+    let mut got = Vec::new();
+    while got.len() < bytes.len() {
+        let message = soon(client.next()).await.unwrap().unwrap().into_data();
+        assert!(message.len() <= 65_536, "{} bytes", message.len());
+        got.extend_from_slice(&message);
+    }
+    assert!(got == bytes);
+    writing.await.unwrap();
 }
 
 async fn pings_are_answered(program: Subject) {
