@@ -23,9 +23,9 @@ mod handshake;
 mod heads;
 mod isolation;
 mod memory;
-mod names;
 #[cfg(unix)] // sockets
 mod messages;
+mod names;
 mod own_auth;
 mod recording;
 mod replaying;

@@ -150,7 +150,8 @@ fn rows() -> impl Iterator<Item = (bool, Kin, bool)> {
 /// The lengths that so many bytes come in.
 fn cut(length: usize, most: usize) -> Vec<usize> {
     let mut lengths = vec![most; length / most];
-    lengths.extend((length % most > 0).then_some(length % most));
+    let rest = length % most;
+    lengths.extend((rest > 0).then_some(rest));
     lengths
 }
 
