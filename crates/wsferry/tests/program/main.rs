@@ -10,6 +10,7 @@ mod cpp_servers;
 #[cfg(unix)]
 mod daemon;
 mod demo;
+mod did_you_mean;
 mod documented;
 mod environment;
 mod foreign_clients;

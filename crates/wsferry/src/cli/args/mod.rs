@@ -1,8 +1,11 @@
 //! What a person types. [`Typed`] is what clap reads, [`Command`] what the program uses.
 
+mod aliases;
 mod blanks;
 mod environment;
 mod gate;
+mod hints;
+mod own_port;
 mod valid;
 
 use std::ffi::{OsStr, OsString};
@@ -135,7 +138,7 @@ pub(crate) fn parse() -> Command {
     let called = called(&mut words);
     match called {
         Called::Wsferry => {
-            let (typed, environment) = read::<Typed>(&Typed::command(), words);
+            let (typed, environment) = read::<Typed>(&Typed::command(), &words, called);
             match typed.subcommand {
                 Some(Other::Demo(demo)) => Command::Demo(demo),
                 Some(Other::Replay(replay)) => Command::Replay(replay),
@@ -146,7 +149,7 @@ pub(crate) fn parse() -> Command {
             // There is one help, as in websockify.
             let command = TypedWebsockify::command().mut_args(|arg| arg.hide_short_help(false));
             let words = blanks::left_out(&command, words);
-            let (typed, environment) = read::<TypedWebsockify>(&command, words);
+            let (typed, environment) = read::<TypedWebsockify>(&command, &words, called);
             gate::<TypedWebsockify>(typed.gate, called, &environment)
         }
     }
@@ -178,30 +181,54 @@ fn called(words: &mut Vec<OsString>) -> Called {
 /// What was typed, with what the environment adds to it.
 fn read<T: CommandFactory + FromArgMatches>(
     command: &clap::Command,
-    words: Vec<OsString>,
+    words: &[OsString],
+    called: Called,
 ) -> (T, Environment) {
     let read = || {
-        let mut matches = command.clone().try_get_matches_from(words.clone())?;
+        let mut matches = command.clone().try_get_matches_from(words)?;
         let environment = Environment::read(command, &matches, |name| std::env::var_os(name))?;
         if !environment.is_empty() {
-            let read = command.clone().try_get_matches_from(environment.before(words));
+            let read = command.clone().try_get_matches_from(environment.before(words.to_vec()));
             matches = read.map_err(|error| environment.name_in(error))?;
         }
         Ok((T::from_arg_matches_mut(&mut matches)?, environment))
     };
-    read().unwrap_or_else(|error| plain_words::<T>(error).exit())
+    read().unwrap_or_else(|error| plain_words::<T>(error, words, called).exit())
 }
 
-/// clap takes a third positional for the name of a subcommand, and says so.
-fn plain_words<T: CommandFactory>(error: clap::Error) -> clap::Error {
+/// An error of clap in this program's words.
+fn plain_words<T: CommandFactory>(
+    mut error: clap::Error,
+    words: &[OsString],
+    called: Called,
+) -> clap::Error {
     use clap::error::{ContextKind, ContextValue};
-    let conflict = error.kind() == ErrorKind::ArgumentConflict;
-    match error.get(ContextKind::InvalidSubcommand) {
-        Some(ContextValue::String(word)) if conflict => T::command().error(
-            ErrorKind::UnknownArgument,
+    // To give an option behind `--` is never what was meant: a program stands there.
+    if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
+        tips.retain(|tip| !tip.to_string().contains("as a value, use"));
+        if !tips.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        }
+    }
+    let wrong = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) => {
+            let typed = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
+            let typed: Vec<_> = typed.collect();
+            hints::for_command(&typed, called)
+                .or_else(|| aliases::instead_of(option, words, called))
+        }
+        _ => None,
+    };
+    // clap takes a third positional for the name of a subcommand, and says so.
+    let wrong = wrong.or_else(|| match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::ArgumentConflict => Some(
             format!("unexpected argument '{word}': give one address to listen on and one target"),
         ),
-        _ => error,
+        _ => None,
+    });
+    match wrong {
+        Some(wrong) => T::command().error(ErrorKind::UnknownArgument, wrong),
+        None => error,
     }
 }
 

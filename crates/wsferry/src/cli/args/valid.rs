@@ -16,6 +16,8 @@ use wsferry::server::wrapped::{self, WrapMode};
 use wsferry_proto::Kind;
 
 use super::gate::{Send, TypedDial, TypedGate, WrapMode as TypedWrapMode};
+use super::hints::{self, Expected};
+use super::own_port;
 use super::{Gate, Log, Process, Syslog};
 
 /// As what the program was called.
@@ -43,7 +45,8 @@ impl TypedGate {
         };
         // Its answer says where a session leads.
         let targets_come_later = matches!(auth_plugin, Some(PluginSettings::Http(_)));
-        let (listen, route) = self.addresses(targets_come_later)?;
+        let (listen, route) = self.addresses(targets_come_later, called)?;
+        own_port::check(&listen, &route)?;
         let tls = self.tls(called, &mut notes)?;
         let mut config = config::plain(listen, route);
         // Without TLS there is no certificate: a plain connection would be a way around the check.
@@ -166,8 +169,29 @@ impl TypedGate {
 
     /// Where to listen and where sessions lead. The addresses that options do not give are given
     /// without one, in this order.
-    fn addresses(&mut self, targets_come_later: bool) -> Result<(Listen, RouteSettings), Misuse> {
-        let mut given = std::mem::take(&mut self.addresses).into_iter();
+    fn addresses(
+        &mut self,
+        targets_come_later: bool,
+        called: Called,
+    ) -> Result<(Listen, RouteSettings), Misuse> {
+        let words = std::mem::take(&mut self.addresses);
+        let leads = self.token_plugin.is_some()
+            || self.target_config.is_some()
+            || self.unix_target.is_some()
+            || !self.allow_address.is_empty()
+            || !self.program.is_empty();
+        let listens = self.inetd || self.unix_listen.is_some();
+        let expected = Expected { listen: !listens, target: !leads };
+        self.read_addresses(words.clone(), targets_come_later)
+            .map_err(|misuse| hints::for_addresses(&words, expected, called).unwrap_or(misuse))
+    }
+
+    fn read_addresses(
+        &mut self,
+        words: Vec<String>,
+        targets_come_later: bool,
+    ) -> Result<(Listen, RouteSettings), Misuse> {
+        let mut given = words.into_iter();
         let listen = self.listen(&mut given)?;
         let route = self.route(&listen, &mut given, targets_come_later)?;
         match given.next() {
