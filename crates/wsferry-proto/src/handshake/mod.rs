@@ -57,8 +57,10 @@ impl Refusal {
     }
 
     /// A request that does not ask for WebSocket, where nothing else is served.
-    pub const UPGRADE_REQUIRED: Self =
-        Self::new(StatusCode::UPGRADE_REQUIRED, "this port speaks WebSocket only");
+    pub const UPGRADE_REQUIRED: Self = Self::new(
+        StatusCode::UPGRADE_REQUIRED,
+        "this port speaks WebSocket only; to serve files too: --web",
+    );
 
     /// The header fields that go with the status: names in lower case, and values.
     pub const fn fields(&self) -> &'static [(&'static str, &'static str)] {

@@ -16,7 +16,7 @@ use wsferry_proto::handshake::{self, Refusal, Upgrade, Verdict};
 
 use super::guard::{InFlight, InFlightMark};
 use super::response::{self, Body};
-use super::{Dial, Front};
+use super::{Dial, Front, socket_io};
 use crate::auth::Denial;
 use crate::client::ClientAddress;
 use crate::error::DialError;
@@ -96,8 +96,15 @@ enum Decision {
 /// may this client in, can the target be reached.
 async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision, No> {
     let headers = &head.headers;
-    let verdict = handshake::judge(&head.method, head.version, headers)?;
     let client = Client { address: caller.address, common_names: &caller.common_names };
+    if socket_io::is_asked(&head.uri) {
+        let request = Request::read(client, head)?;
+        if !front.route.is_by_host() {
+            front.policy.check_host(&request)?;
+        }
+        return Err(No::Other(StatusCode::NOT_FOUND, socket_io::REFUSAL.to_owned()));
+    }
+    let verdict = handshake::judge(&head.method, head.version, headers)?;
     let request = Request::read(client, head)?;
     let Verdict::Upgrade(upgrade) = verdict else {
         check_file(front, &request).await?;

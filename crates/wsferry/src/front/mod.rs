@@ -11,6 +11,7 @@ mod refusal;
 mod response;
 mod route;
 mod secure;
+mod socket_io;
 mod web;
 
 pub use connection::{Handover, serve, turn_away};

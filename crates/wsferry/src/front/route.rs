@@ -71,12 +71,12 @@ impl Route {
             Self::Listed(targets) => {
                 let mut named = request.parameters(ADDRESS);
                 let (Some(first), None) = (named.next(), named.next()) else {
-                    return Err(no_target(request, "no address, or more than one"));
+                    return Err(no_address(request, "no address, or more than one"));
                 };
                 let wanted = first.parse::<Address>().ok();
                 wanted
                     .filter(|wanted| targets.contains(wanted))
-                    .ok_or_else(|| no_target(request, "the address is not on --allow-address"))
+                    .ok_or_else(|| no_address(request, "the address is not on --allow-address"))
             }
         }
     }
@@ -111,6 +111,14 @@ fn as_written<'r>(request: &'r Request<'_>, name: &'r str) -> &'r str {
 fn no_target(request: &Request<'_>, why: &str) -> No {
     observe::token_refused(request.client.address, why);
     No::Other(StatusCode::FORBIDDEN, "no target for this token".to_owned())
+}
+
+/// 403, the same for every address that may not be chosen.
+fn no_address(request: &Request<'_>, why: &str) -> No {
+    observe::token_refused(request.client.address, why);
+    let reason =
+        "?address= has to name one target of the gateway's list, written as it stands there";
+    No::Other(StatusCode::FORBIDDEN, reason.to_owned())
 }
 
 /// 503: a source that is down lets nobody in.

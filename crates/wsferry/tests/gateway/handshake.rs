@@ -261,6 +261,39 @@ async fn what_is_not_an_upgrade_gets_426_where_nothing_is_served() {
         let answer = check(&gateway, request, 426, false).await;
         assert_eq!(answer.field("upgrade"), "websocket");
         assert_eq!(answer.field("sec-websocket-version"), "13");
+        assert!(answer.text().contains("--web"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_request_of_socket_io_is_told_what_it_is_and_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("index.html"), "hello").unwrap();
+    let web = wsferry::front::Files::Directory(directory.path().to_owned());
+    let gateways = [
+        gateway().await,
+        Running::start(config_with("echo:", |config| config.web = Some(web))).await,
+    ];
+    let polling = "/socket.io/?EIO=4&transport=polling&t=abc";
+    let websocket = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1";
+    for gateway in &gateways {
+        for request in [
+            format!("GET {polling} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+            format!("POST {polling} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n40"),
+            format!("OPTIONS {polling} HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+            but(&[(GET, websocket)]),
+        ] {
+            let answer = gateway.ask(request.clone()).await;
+            assert_eq!(answer.status, 404, "{request}");
+            let text = answer.text();
+            assert!(text.contains("Socket.IO") && text.contains("new WebSocket("), "{text}");
+        }
+        // Who means another host is told nothing (DNS rebinding).
+        let foreign = format!("GET {polling} HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+        assert_eq!(gateway.ask(foreign).await.status, 403);
+        // Without its version it is a path like others.
+        let plain = but(&[(GET, "GET /socket.io/ HTTP/1.1")]);
+        assert_eq!(gateway.ask(plain).await.status, 101);
     }
 }
 

@@ -103,7 +103,8 @@ async fn a_directory_is_served_and_a_program_is_wrapped() {
         ("27016 ./server 27016", "Did you mean: wsferry 27016 -- ./server 27016"),
         ("27016 ./x.sock", "Did you mean: wsferry 27016 --unix-target ./x.sock"),
         ("./x.sock localhost:5000", "Did you mean: wsferry localhost:5000 --unix-listen ./x.sock"),
-        ("27016 ./none", "\"./none\" is not an address, and there is no such file"),
+        ("27016 ./none", "\"./none\" is not an address, a directory or a program"),
+        ("27016 notes.txt", "\"notes.txt\" is not an address, a directory or a program"),
     ] {
         assert_says(&folder, line, &[meant]).await;
     }

@@ -38,8 +38,8 @@ pub(super) fn for_addresses(
         return Some(match with_path(words, at, expected) {
             Some(line) => better(&format!("{:?} is not an address", words[at]), &[line]),
             None => format!(
-                "{:?} is not an address, and there is no such file. A directory is served with \
-                 --web DIR, a program is started with -- PROGRAM",
+                "{:?} is not an address, a directory or a program. A directory is served with --web \
+                 DIR, a program is started with -- PROGRAM",
                 words[at]
             ),
         });

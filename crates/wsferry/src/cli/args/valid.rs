@@ -43,6 +43,15 @@ impl TypedGate {
             Some(class) => Some(plugin::auth(&class, self.auth_source.as_deref())?),
             None => None,
         };
+        if let (Some(PluginSettings::Basic(_)), Some(_), false) =
+            (&auth_plugin, &self.web, self.web_auth)
+        {
+            notes.push(
+                "browsers ask for a password when they load a page, not for its WebSocket: with \
+                 BasicHTTPAuth and --web give --web-auth too"
+                    .to_owned(),
+            );
+        }
         // Its answer says where a session leads.
         let targets_come_later = matches!(auth_plugin, Some(PluginSettings::Http(_)));
         let (listen, route) = self.addresses(targets_come_later, called)?;

@@ -25,6 +25,7 @@ async fn only_an_address_of_the_list_is_dialled_however_it_is_written() {
         async |query: &str| without_date(gateway.ask(handshake(&format!("/v1?{query}"))).await);
     let refusal = ask("").await;
     assert_eq!(refusal.status, 403);
+    assert!(refusal.text().contains("address") && !refusal.text().contains("token"));
     for address in [
         // Places that are not on the list.
         format!("127.0.0.1:{other_port}"),
