@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use tokio::process::Command;
+use wsferry::config;
 use wsferry_testkit::patience::{PATIENCE, soon};
 use wsferry_testkit::program::{Program, ReservedPort, Signal};
 use wsferry_testkit::raw::{FIN, Frame, Frames, TEXT, close, frame};
@@ -195,12 +196,22 @@ async fn systemd_finds_no_fault_in_the_units() {
         fs::write(folder.path().join(name), text).unwrap();
     }
     let mut command = Command::new("systemd-analyze");
-    command.current_dir(folder.path()).args(["verify", "--man=no"]).args(names);
+    command.current_dir(folder.path()).arg("verify").args(names);
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = soon(command.output()).await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     let about: Vec<_> = said.lines().filter(|line| line.contains("wsferry.s")).collect();
     assert!(output.status.success() && about.is_empty(), "{said}");
+}
+
+/// Else systemd kills what the drain still waits for.
+#[test]
+fn the_service_may_stop_for_longer_than_the_drain() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contrib/systemd/wsferry.service");
+    let unit = fs::read_to_string(unit).unwrap();
+    let limit = unit.lines().find_map(|line| line.strip_prefix("TimeoutStopSec=")).unwrap();
+    let drain = config::seconds(config::default::DRAIN_TIMEOUT).unwrap();
+    assert!(config::seconds(limit).unwrap() > drain + config::WRAP_GRACE, "{limit}");
 }
 
 #[tokio::test]

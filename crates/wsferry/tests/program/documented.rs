@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use tokio::process::Command;
+use wsferry_testkit::clients::interpreter;
 use wsferry_testkit::cpp::plain_program;
 use wsferry_testkit::patience::soon;
 use wsferry_testkit::pki::Pki;
@@ -149,37 +150,43 @@ async fn every_command_of_the_documents_starts_and_stops() {
     }
 }
 
-/// As somebody does who reads it: a key, the gateway, a token.
+/// As somebody does who reads it: a key, the gateway, a token, without a library and with `PyJWT`.
 #[tokio::test]
-async fn the_signed_token_of_the_documents_leads_to_its_target() {
+async fn the_signed_tokens_of_the_documents_lead_to_their_target() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/remote-tokens.md");
     let text = fs::read_to_string(path).unwrap();
     let key = text.lines().find(|line| line.starts_with("openssl rand ")).unwrap();
-    let (_, script) = text.split_once("```python\n").unwrap();
-    let (script, _) = script.split_once("```").unwrap();
     let target = targets::echo().await;
     let port = format!("\"port\": {}", target.address().port());
-    assert!(script.contains("\"port\": 5900"), "{script}");
-    let script = script.replace("\"port\": 5900", &port);
+    let scripts = text.split("```python\n").skip(1).map(|block| {
+        let (script, _) = block.split_once("```").unwrap();
+        assert!(script.contains("\"port\": 5900"), "{script}");
+        script.replace("\"port\": 5900", &port)
+    });
     let folder = tempfile::tempdir().unwrap();
-    let shell = async |command: &str, argument: &str| {
+    let shell = async |command: &Path, argument: &str| {
         let mut shell = Command::new(command);
         shell.args(["-c", argument]).current_dir(folder.path());
         let exit = Program::spawn(shell).exit().await;
         assert!(exit.status.success(), "{argument}: {exit:?}");
         exit.stdout.trim().to_owned()
     };
-    shell("sh", key).await;
-    let token = shell("python3", &script).await;
+    shell(Path::new("sh"), key).await;
     let source = folder.path().join("token.key");
     let plugin = ["127.0.0.1:0", "--token-plugin", "JWTTokenApi", "--token-source", spell(&source)];
     let gateway = wsferry(&plugin);
     let port = gateway.port().await;
-    for (token, status) in [(&*token, "101"), (&token[1..], "403")] {
-        let mut raw = Raw::connect(([127, 0, 0, 1], port).into()).await;
-        raw.send(HANDSHAKE.replace("/chat", &format!("/?token={token}"))).await;
-        assert_eq!(raw.answer().await.status.to_string(), status);
+    let mut made = 0;
+    for script in scripts {
+        let token = shell(&interpreter(), &script).await;
+        for (token, status) in [(&*token, "101"), (&token[1..], "403")] {
+            let mut raw = Raw::connect(([127, 0, 0, 1], port).into()).await;
+            raw.send(HANDSHAKE.replace("/chat", &format!("/?token={token}"))).await;
+            assert_eq!(raw.answer().await.status.to_string(), status);
+        }
+        made += 1;
     }
+    assert_eq!(made, 2);
 }
 
 /// The image cannot be built by a test; what it starts can be started.
