@@ -81,6 +81,10 @@ impl Auth for BasicHTTPAuth {
         };
         Box::pin(std::future::ready(decided.map_err(denial)))
     }
+
+    fn shows_secret(&self, request: &Request<'_>) -> bool {
+        request.head.headers.contains_key(AUTHORIZATION)
+    }
 }
 
 fn denial(reason: &'static str) -> Denial {

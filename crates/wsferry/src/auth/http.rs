@@ -155,6 +155,12 @@ impl Auth for HttpAuth {
     fn check<'a>(&'a self, request: &'a Request<'a>) -> Checked<'a> {
         Box::pin(self.ask(request))
     }
+
+    /// Cookies are no guesses: pages have some before anybody has logged in.
+    fn shows_secret(&self, request: &Request<'_>) -> bool {
+        let is_by_token = request.parameters("token").next().is_some();
+        is_by_token || request.head.headers.contains_key(header::AUTHORIZATION)
+    }
 }
 
 /// The fields of the question.

@@ -5,6 +5,7 @@
 
 mod basic;
 mod certificate;
+mod failures;
 pub mod http;
 mod origin;
 
@@ -13,16 +14,21 @@ use std::fmt;
 use std::pin::Pin;
 
 use ::http::{HeaderValue, StatusCode};
+use tokio::time::Instant;
 use wsferry_proto::{HostName, Origin};
 
 pub use basic::{BasicHTTPAuth, CredentialsError};
 pub use certificate::ClientCertCNAuth;
+pub use failures::Blocked;
 pub use origin::ExpectOrigin;
 
 use crate::address::Address;
+use crate::client::ClientAddress;
 use crate::error::StartError;
 use crate::net::{HttpClient, Redirects, Resolver};
+use crate::observe;
 use crate::request::Request;
+use failures::Failures;
 
 /// What the rules allow beyond what is always allowed.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +39,8 @@ pub struct Settings {
     pub require_origin: bool,
     /// Names under which this gateway may be reached.
     pub allow_host: Vec<AllowHost>,
+    /// Wrong credentials and unknown tokens in a minute after which a source is blocked; 0: never.
+    pub failures_per_source: u16,
 }
 
 /// An item of `--allow-origin`.
@@ -83,6 +91,11 @@ pub trait Auth: fmt::Debug + Send + Sync {
     /// Decides about a request.
     fn check<'a>(&'a self, request: &'a Request<'a>) -> Checked<'a>;
 
+    /// Whether the request shows something that could be guessed: a no to it counts as a failure.
+    fn shows_secret(&self, _request: &Request<'_>) -> bool {
+        false
+    }
+
     /// Whether this decides which origins may connect, in the place of the rule that pages come from
     /// the same host or from a list.
     fn decides_origin(&self) -> bool {
@@ -110,6 +123,7 @@ pub struct Policy {
     auth: Option<Box<dyn Auth>>,
     reach: Reach,
     names: Vec<HostName>,
+    failures: Failures,
 }
 
 /// From where the listeners can be reached.
@@ -131,7 +145,8 @@ impl Policy {
         reach: Reach,
         names: Vec<HostName>,
     ) -> Self {
-        Self { settings, auth, reach, names }
+        let failures = Failures::new(settings.failures_per_source);
+        Self { settings, auth, reach, names, failures }
     }
 
     /// Whether the client means this gateway. A page whose name was pointed at this machine after it
@@ -180,10 +195,41 @@ impl Policy {
     /// # Errors
     /// What the plug-in says.
     pub async fn authenticate(&self, request: &Request<'_>) -> Result<Pass, Denial> {
-        match &self.auth {
-            Some(auth) => auth.check(request).await,
-            None => Ok(Pass::default()),
+        let Some(auth) = &self.auth else { return Ok(Pass::default()) };
+        let checked = auth.check(request).await;
+        if let Err(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =
+            checked.as_ref().map_err(|denial| denial.status)
+            && auth.shows_secret(request)
+        {
+            self.failed(request.client.address);
         }
+        checked
+    }
+
+    /// Whether a client may be answered at all: not while its source is blocked for its failures. To
+    /// be asked before a secret is looked at, and again before a yes is told, because other guesses of
+    /// the source may have failed meanwhile.
+    ///
+    /// # Errors
+    /// For how long it is blocked.
+    pub fn check_source(&self, client: ClientAddress) -> Result<(), Blocked> {
+        let Some((blocked, begun)) = self.failures.blocked(client, Instant::now()) else {
+            return Ok(());
+        };
+        if let Some(begun) = begun {
+            observe::source_blocked(&begun, begun.failures, blocked.remaining);
+        }
+        Err(blocked)
+    }
+
+    /// A client showed a secret that is none.
+    pub fn failed(&self, client: ClientAddress) {
+        self.failures.failed(client, Instant::now());
+    }
+
+    /// A client was let in.
+    pub fn succeeded(&self, client: ClientAddress) {
+        self.failures.succeeded(client, Instant::now());
     }
 
     fn check_origin(&self, request: &Request<'_>) -> Result<(), Denial> {

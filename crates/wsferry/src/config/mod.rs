@@ -40,6 +40,8 @@ pub mod default {
     pub const DRAIN_TIMEOUT: &str = "30";
     /// The largest message to a client.
     pub const MAX_MESSAGE: &str = "64KiB";
+    /// Wrong credentials and unknown tokens of a source in a minute.
+    pub const AUTH_FAILURES_PER_SOURCE: &str = "10";
     /// Connections that are not sessions yet.
     pub const MAX_HANDSHAKES: &str = "1024";
 }
@@ -170,6 +172,20 @@ pub fn message_size(text: &str) -> Result<usize, ValueError> {
     })
 }
 
+/// Reads a limit: a whole number; 0 or `off` for none.
+///
+/// # Errors
+/// Neither, or more than the type of the limit has.
+pub fn or_off<N: FromStr + Default>(text: &str) -> Result<N, ValueError> {
+    if text == "off" {
+        return Ok(N::default());
+    }
+    let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    number.ok_or_else(|| {
+        ValueError::new(text, "a limit: give a whole number, such as 10, or off for none")
+    })
+}
+
 /// Reads an item of `--allow-origin`.
 ///
 /// # Errors
@@ -217,7 +233,10 @@ pub fn plain(listen: impl Into<Listen>, route: impl Into<RouteSettings>) -> Conf
         target_tls: None,
         resolver: Resolver::default(),
         web: None,
-        auth: auth::Settings::default(),
+        auth: auth::Settings {
+            failures_per_source: or_off(default::AUTH_FAILURES_PER_SOURCE).unwrap_or_default(),
+            ..auth::Settings::default()
+        },
         auth_plugin: None,
         web_auth: false,
         record: None,
@@ -299,6 +318,15 @@ mod tests {
         }
         assert!(message_size("99999999999999999999GiB").is_err());
         assert!(message_size("18446744073709551615KiB").is_err());
+    }
+
+    #[test]
+    fn a_limit_is_a_number_or_off() {
+        assert_eq!(or_off("10"), Ok(10u16));
+        assert_eq!((or_off("0"), or_off("off")), (Ok(0u16), Ok(0u16)));
+        for text in ["", "-1", "+1", "1.5", "65536", "none", "Off"] {
+            assert!(or_off::<u16>(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -16,8 +16,10 @@ use wsferry_proto::handshake::{self, Refusal, Upgrade, Verdict};
 
 use super::guard::{InFlight, InFlightMark};
 use super::response::{self, Body};
+use super::route::NO_TARGET;
 use super::{Dial, Front, socket_io};
-use crate::auth::Denial;
+use crate::address::Address;
+use crate::auth::{Blocked, Denial};
 use crate::client::ClientAddress;
 use crate::error::DialError;
 use crate::observe;
@@ -47,6 +49,10 @@ pub(super) struct Caller {
 pub(super) enum No {
     Rule(Refusal),
     Policy(Denial),
+    /// The token was looked up, and leads nowhere.
+    UnknownToken,
+    /// The source of the client failed too often.
+    Blocked(Blocked),
     Other(StatusCode, String),
 }
 
@@ -59,6 +65,12 @@ impl From<Refusal> for No {
 impl From<Denial> for No {
     fn from(denial: Denial) -> Self {
         Self::Policy(denial)
+    }
+}
+
+impl From<Blocked> for No {
+    fn from(blocked: Blocked) -> Self {
+        Self::Blocked(blocked)
     }
 }
 
@@ -121,14 +133,16 @@ async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision
     if !front.route.is_by_host() {
         front.policy.check_host(&request)?; // else the look-up behind it is the check
     }
+    front.policy.check_source(client.address)?;
     let admitted = front.policy.admit(&request).await?;
     if front.stop.is_cancelled() {
         return Err(unavailable("the gateway is stopping"));
     }
     let target = match &admitted.pass().target {
         Some(target) => target.clone(),
-        None => front.route.target(&request).await?,
+        None => target(front, &request).await?,
     };
+    let_in(front, client.address)?;
     let dialed = match front.dial {
         Dial::BeforeAccept if !target.is_built_in() => {
             let dialed = front.dialer.dial(&target, front.connect_timeout).await;
@@ -149,12 +163,31 @@ async fn check_file(front: &Front, request: &Request<'_>) -> Result<(), No> {
     if !is_by_token {
         checked?;
     }
-    if front.web_auth || is_by_token {
-        front.policy.authenticate(request).await?;
+    if !front.web_auth && !is_by_token {
+        return Ok(());
     }
+    front.policy.check_source(request.client.address)?;
+    front.policy.authenticate(request).await?;
     if is_by_token {
-        front.route.target(request).await?;
+        target(front, request).await?;
     }
+    let_in(front, request.client.address)
+}
+
+/// Where the client's token leads. One that leads nowhere is a failure of the client's source.
+async fn target(front: &Front, request: &Request<'_>) -> Result<Address, No> {
+    let target = front.route.target(request).await;
+    if let Err(No::UnknownToken) = target {
+        front.policy.failed(request.client.address);
+    }
+    target
+}
+
+/// The last word before a yes: of many guesses at once, the right one gets no answer either when the
+/// others have failed.
+fn let_in(front: &Front, client: ClientAddress) -> Result<(), No> {
+    front.policy.check_source(client)?;
+    front.policy.succeeded(client);
     Ok(())
 }
 
@@ -191,6 +224,17 @@ fn refuse(client: ClientAddress, no: &No) -> Response<Body> {
                 let challenge = challenge.clone();
                 response.headers_mut().insert(http::header::WWW_AUTHENTICATE, challenge);
             }
+            response
+        }
+        No::UnknownToken => refuse(client, &No::Other(StatusCode::FORBIDDEN, NO_TARGET.to_owned())),
+        No::Blocked(Blocked { remaining }) => {
+            // A line for each would be a guesser's way to fill the log: the first one was told.
+            let seconds = remaining.as_secs_f64().ceil();
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            let reason = format!("too many wrong passwords or tokens: try again in {seconds} s");
+            let mut response = response::sentence(status, &reason);
+            let seconds = http::HeaderValue::from(seconds as u64);
+            response.headers_mut().insert(http::header::RETRY_AFTER, seconds);
             response
         }
         No::Other(status, reason) => {

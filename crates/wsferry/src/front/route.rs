@@ -64,7 +64,10 @@ impl Route {
                     found = source.look_up(&in_lower_case).await;
                 }
                 found.map_err(|error| match error {
-                    LookUpError::Unknown(why) => no_target(request, &why),
+                    LookUpError::Unknown(why) => {
+                        observe::token_refused(request.client.address, &why);
+                        No::UnknownToken
+                    }
                     LookUpError::Unavailable(why) => unavailable(request, &why),
                 })
             }
@@ -107,10 +110,13 @@ fn as_written<'r>(request: &'r Request<'_>, name: &'r str) -> &'r str {
     written.filter(|written| written.eq_ignore_ascii_case(name)).unwrap_or(name)
 }
 
+/// What a client is told whose token leads nowhere.
+pub(super) const NO_TARGET: &str = "no target for this token";
+
 /// 403, the same for every token that leads nowhere; what it was is in the log.
 fn no_target(request: &Request<'_>, why: &str) -> No {
     observe::token_refused(request.client.address, why);
-    No::Other(StatusCode::FORBIDDEN, "no target for this token".to_owned())
+    No::Other(StatusCode::FORBIDDEN, NO_TARGET.to_owned())
 }
 
 /// 403, the same for every address that may not be chosen.

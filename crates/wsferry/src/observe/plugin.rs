@@ -1,6 +1,8 @@
 //! Tokens and authentication. What is secret is never told.
 
+use std::fmt::Display;
 use std::path::Path;
+use std::time::Duration;
 
 use tracing::{info, warn};
 
@@ -35,4 +37,15 @@ pub fn token_file_ignored(file: &Path, why: &str) {
 /// What decides who may connect could not be asked.
 pub fn auth_source_failed(client: ClientAddress, why: &str) {
     warn!(%client, why = %why.escape_debug(), "the auth source cannot be asked");
+}
+
+/// A source is refused for a while, because its clients failed too often: said once for each block.
+pub fn source_blocked(source: &dyn Display, failures: u16, duration: Duration) {
+    let seconds = duration.as_secs_f64().ceil();
+    warn!(
+        %source,
+        failures,
+        seconds,
+        "source blocked: too many wrong credentials or unknown tokens (--auth-failures-per-source)"
+    );
 }

@@ -19,6 +19,7 @@ mod endings;
 mod failures;
 mod files;
 mod frames;
+mod guessing;
 mod handshake;
 mod heads;
 mod isolation;

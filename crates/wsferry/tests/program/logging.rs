@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use wsferry_testkit::patience::soon;
 use wsferry_testkit::program::{Program, ReservedPort, Signal};
+use wsferry_testkit::raw::HANDSHAKE;
 
 use crate::support::{
     Client, address, connect, exchange, get, hear, hear_close, leave, say, site, spell,
@@ -267,4 +268,22 @@ async fn a_terminal_gets_colours_unless_no_color_is_set() {
         let note = terminal.printed(&["--libserver has no effect"]).await;
         assert_eq!(note.contains("\x1b["), is_coloured, "NO_COLOR={no_color}: {note:?}");
     }
+}
+
+#[tokio::test]
+async fn a_source_that_is_blocked_is_told_once_with_its_failures_and_for_how_long() {
+    let tokens = tempfile::NamedTempFile::new().unwrap();
+    let arguments = ["--token-plugin", "TokenFile", "--token-source", spell(tokens.path())];
+    let limit = ["127.0.0.1:0", "--auth-failures-per-source", "2"];
+    let program = wsferry(&[&limit[..], &arguments].concat());
+    let port = program.port().await;
+    let request = HANDSHAKE.replace("/chat", "/?token=guess");
+    for status in ["403", "403", "429", "429", "429"] {
+        let answer = exchange(port, request.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    program.line(&["WARN", "source blocked", "source=127.0.0.1", "failures=2", "seconds=10"]).await;
+    program.signal(Signal::Terminate).await;
+    let told = program.exit().await.stderr;
+    assert_eq!(told.matches("source blocked").count(), 1, "{told}");
 }

@@ -220,6 +220,11 @@ pub(super) struct TypedGate {
     /// The most connections at once [default: what the limit of open files allows]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = LIMITS)]
     pub(super) max_connections: Option<usize>,
+    /// Wrong passwords and unknown tokens of an address in a minute, before it gets 429 for a while;
+    /// off: no limit
+    #[arg(long, value_name = "N", value_parser = config::or_off::<u16>,
+          default_value = default::AUTH_FAILURES_PER_SOURCE, help_heading = LIMITS, hide_short_help = true)]
+    pub(super) auth_failures_per_source: u16,
     /// The most connections at once that are not sessions yet
     #[arg(long, value_name = "N", value_parser = at_least_one,
           default_value = default::MAX_HANDSHAKES, help_heading = LIMITS, hide_short_help = true)]

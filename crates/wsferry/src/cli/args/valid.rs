@@ -74,6 +74,7 @@ impl TypedGate {
         config.auth.allow_origin = std::mem::take(&mut self.allow_origin);
         config.auth.allow_host = std::mem::take(&mut self.allow_host);
         config.auth.require_origin = self.require_origin;
+        config.auth.failures_per_source = self.auth_failures_per_source;
         self.limits(&mut config);
         let log = Log {
             verbose: self.verbose,
