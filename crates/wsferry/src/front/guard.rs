@@ -1,6 +1,6 @@
 //! What stands between the socket and hyper: only whole, well-formed request heads get through.
 //!
-//! hyper and httparse are lenient where protocol.md is not, so the [`Judge`] looks at every byte of
+//! hyper and httparse are lenient where docs/protocol.md is not, so the [`Judge`] looks at every byte of
 //! a head first. Bytes behind a head that asks for WebSocket stay here: after the 101 they are
 //! frames, and after a refusal they are never read as a request.
 

@@ -1,4 +1,4 @@
-//! Who may connect: protocol.md §5, hosts and origins with every trick.
+//! Who may connect: docs/protocol.md §5, hosts and origins with every trick.
 
 use std::path::Path;
 

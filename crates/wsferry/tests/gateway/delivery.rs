@@ -1,4 +1,4 @@
-//! Where bytes may not be lost: protocol.md §3, with streams whose every byte is checked.
+//! Where bytes may not be lost: docs/protocol.md §3, with streams whose every byte is checked.
 
 use std::time::Duration;
 

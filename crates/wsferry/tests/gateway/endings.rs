@@ -1,4 +1,4 @@
-//! How sessions end, and what each side is told: protocol.md §3 and §4.
+//! How sessions end, and what each side is told: docs/protocol.md §3 and §4.
 
 use std::time::Duration;
 

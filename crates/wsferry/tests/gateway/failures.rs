@@ -1,4 +1,4 @@
-//! How failures are told: protocol.md §4.
+//! How failures are told: docs/protocol.md §4.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Frames: protocol.md §2, every row through a real socket.
+//! Frames: docs/protocol.md §2, every row through a real socket.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The opening handshake: protocol.md §1, every row by raw sockets, whole and byte by byte.
+//! The opening handshake: docs/protocol.md §1, every row by raw sockets, whole and byte by byte.
 
 use wsferry_testkit::patience::PATIENCE;
 use wsferry_testkit::raw::{

@@ -1,4 +1,4 @@
-//! What is no request head, or too large a one, or too slow: protocol.md §1, by raw sockets, whole and
+//! What is no request head, or too large a one, or too slow: docs/protocol.md §1, by raw sockets, whole and
 //! byte by byte.
 
 use std::time::Duration;

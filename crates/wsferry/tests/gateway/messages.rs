@@ -1,4 +1,4 @@
-//! How the target's bytes are cut into messages: protocol.md §2, and `--max-message`.
+//! How the target's bytes are cut into messages: docs/protocol.md §2, and `--max-message`.
 
 use std::path::PathBuf;
 

@@ -155,6 +155,17 @@ async fn a_page_from_another_port_of_the_same_host_connects() {
     assert_eq!(browser.console().await, Vec::<String>::new());
 }
 
+/// The origin `null` is what any site can send, so nobody is told to let it in.
+#[tokio::test]
+async fn a_page_opened_as_a_file_is_told_to_be_served() {
+    let browser = Browser::start().await;
+    browser.open(&format!("file://{DEMO}/index.html")).await;
+    until_state(&browser, "closed with code 1006").await;
+    let hint = browser.text("#hint").await;
+    assert!(hint.contains("--web") && hint.contains("http://localhost:27016/"), "{hint}");
+    assert!(!hint.contains("null"), "{hint}");
+}
+
 #[tokio::test]
 async fn a_page_from_another_origin_is_refused_until_the_flag_that_the_log_names_is_given() {
     let (_server, target) = demo_server(0).await;
@@ -166,6 +177,7 @@ async fn a_page_from_another_origin_is_refused_until_the_flag_that_the_log_names
     until_state(&browser, "closed with code 1006").await;
     let hint = browser.text("#hint").await;
     assert!(hint.contains("does it allow this page?"), "{hint}");
+    assert!(hint.contains("terminal"), "{hint}");
     let console = browser.console().await;
     assert!(console.iter().any(|line| line.contains("403")), "{console:#?}");
     strict.line(&["refused", "status=403", &format!("--allow-origin {origin}")]).await;

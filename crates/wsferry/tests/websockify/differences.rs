@@ -102,7 +102,7 @@ differences! {
     }
     relay::a_host_that_is_not_known {
         websockify: "any Host is good",
-        wsferry: "403 where it listens on loopback, unless --allow-host names it",
+        wsferry: "403, unless it is a name of this machine or --allow-host names it",
         reason: "DNS rebinding: a page's own name may be made to lead to 127.0.0.1",
     }
     subprotocols::binary_behind_a_blank {

@@ -4,6 +4,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 use wsferry_testkit::patience::soon;
+use wsferry_testkit::program::ReservedPort;
 use wsferry_testkit::raw::{
     BINARY, CONTINUATION, Client as RawClient, FIN, close as close_frame, frame,
 };
@@ -11,7 +12,7 @@ use wsferry_testkit::stream::Pattern;
 use wsferry_testkit::targets::{self, End, Target};
 
 use crate::client::{Refusal, chat, close, hear, hear_close, leave, say};
-use crate::subject::Subject;
+use crate::subject::{Gateway, Subject};
 
 same! {
     bytes_go_both_ways_unchanged
@@ -228,10 +229,15 @@ pub(crate) async fn an_origin_of_another_host(program: Subject) {
 
 pub(crate) async fn a_host_that_is_not_known(program: Subject) {
     let target = targets::echo().await;
-    let gateway = program.gate_to(target.address(), &[]).await;
-    let result = gateway.try_connect("/", &[("Host", "elsewhere.example")]).await;
-    match program {
-        Subject::Websockify => chat(&mut result.unwrap()).await,
-        Subject::Wsferry => assert_eq!(result.err(), Some(Refusal::Status(403))),
+    let on_loopback = program.gate_to(target.address(), &[]).await;
+    let port = ReservedPort::new();
+    let words = [port.number().to_string(), target.address().to_string()];
+    let on_all_addresses = Gateway::listening(program.start(&words), port).await;
+    for gateway in [on_loopback, on_all_addresses] {
+        let result = gateway.try_connect("/", &[("Host", "elsewhere.example")]).await;
+        match program {
+            Subject::Websockify => chat(&mut result.unwrap()).await,
+            Subject::Wsferry => assert_eq!(result.err(), Some(Refusal::Status(403))),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Where bytes may not be lost (protocol.md §3), with TLS on both sides.
+//! Where bytes may not be lost (docs/protocol.md §3), with TLS on both sides.
 
 use std::time::Duration;
 
