@@ -105,6 +105,17 @@ pub enum StartError {
     /// A file or a service that a setting names cannot be used: the room that wanted it says why.
     #[error(transparent)]
     Setting(Box<dyn std::error::Error + Send + Sync>),
+    /// The limit of open files is too low.
+    #[error(
+        "this process may open {limit} files, which is too few: a gateway needs {fewest} and those \
+         that it is started with. Raise the limit (ulimit -n, LimitNOFILE=)"
+    )]
+    FewDescriptors {
+        /// The limit.
+        limit: u64,
+        /// The fewest that a gateway works with.
+        fewest: u64,
+    },
     /// A name that leads to no address.
     #[error(
         "the {role} {host:?} does not resolve: {reason}. Check the spelling, or use an IP address"

@@ -29,6 +29,7 @@ pub(crate) use streams::spare_the_connection;
 
 /// Does what was asked for: what the process exits with. An error is a failed start.
 pub(crate) fn run(command: Command) -> Result<ExitCode> {
+    wsferry::net::raise_descriptor_limit();
     match command {
         Command::Gate(gate) if gate.process.daemon => match daemon::begin()? {
             #[cfg(unix)]

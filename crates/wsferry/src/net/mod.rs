@@ -15,8 +15,13 @@ pub mod tls;
 #[cfg(unix)]
 mod unix;
 
-/// As many pipes may be open for moving bytes between sockets; each has two descriptors.
+/// The maximum number of pipes for moving bytes between sockets; each has two descriptors.
 pub const PIPES: usize = 128;
+
+/// The same in a process that may have no more than `limit` descriptors.
+pub fn pipes(limit: u64) -> usize {
+    usize::try_from(limit / 16).unwrap_or(usize::MAX).min(PIPES)
+}
 
 pub use farewell::{Farewell, farewell};
 pub use file::{Stamp, open_file};
@@ -27,6 +32,9 @@ pub use resolve::{ResolveError, Resolver};
 pub use socket::Socket;
 pub use splice::Pipe;
 pub use stream::Stream;
-pub use system::{descriptor_limit, machine_names};
+pub use system::{
+    descriptor_limit, machine_names, open_descriptors, raise_descriptor_limit,
+    restore_descriptor_limit,
+};
 #[cfg(unix)]
 pub use unix::{Inherited, activated, inherited, listen_unix};

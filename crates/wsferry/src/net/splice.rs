@@ -11,6 +11,7 @@ mod linux {
     use std::cell::RefCell;
     use std::io;
     use std::os::fd::OwnedFd;
+    use std::sync::LazyLock;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Poll};
 
@@ -24,8 +25,9 @@ mod linux {
     const CAPACITY: usize = 1024 * 1024;
     /// A pipe that the system keeps smaller than this does not pay.
     const WORTH_IT: usize = 64 * 1024;
-    /// As many pipes of all threads, so that descriptors are left for connections.
-    const PIPES: usize = crate::net::PIPES;
+    /// The maximum number of pipes of all threads, so that descriptors are left for connections.
+    static MOST: LazyLock<usize> =
+        LazyLock::new(|| crate::net::pipes(crate::net::descriptor_limit().unwrap_or(u64::MAX)));
 
     static COUNT: AtomicUsize = AtomicUsize::new(0);
 
@@ -143,7 +145,7 @@ mod linux {
     }
 
     fn open() -> Option<Ends> {
-        if COUNT.fetch_add(1, Ordering::Relaxed) >= PIPES {
+        if COUNT.fetch_add(1, Ordering::Relaxed) >= *MOST {
             COUNT.fetch_sub(1, Ordering::Relaxed);
             return None;
         }

@@ -1,5 +1,8 @@
 //! What only the system can tell: a leaf with the platform's calls and the portable way beside each.
 
+use std::sync::OnceLock;
+
+use tokio::process::Command;
 use wsferry_proto::HostName;
 
 /// How many file descriptors this process may have; `None` where there is no such limit.
@@ -12,6 +15,62 @@ pub fn descriptor_limit() -> Option<u64> {
 #[cfg(not(unix))]
 pub fn descriptor_limit() -> Option<u64> {
     None
+}
+
+/// The limit that this process was started with, once it was raised.
+static STARTED_WITH: OnceLock<DescriptorLimit> = OnceLock::new();
+
+#[cfg(unix)]
+type DescriptorLimit = rustix::process::Rlimit;
+#[cfg(not(unix))]
+type DescriptorLimit = ();
+
+/// Lets this process open as many files as it is allowed to. It is for a program to do this, once,
+/// at its start: the limit is the whole process's.
+#[cfg(unix)]
+pub fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// What macOS takes at most (`OPEN_MAX`), whatever it says that is allowed.
+    const OPEN_MAX: u64 = 10_240;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum || STARTED_WITH.set(limit).is_err() {
+        return;
+    }
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    if setrlimit(Resource::Nofile, raised).is_err() && limit.current.is_some_and(|l| l < OPEN_MAX) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(OPEN_MAX), ..limit });
+    }
+}
+
+/// Lets this process open as many files as it is allowed to: there is no such limit here.
+#[cfg(not(unix))]
+pub fn raise_descriptor_limit() {
+    let _ = STARTED_WITH.set(());
+}
+
+/// A program that is started gets the limit that this process was started with: one that uses
+/// select(2) does not survive a descriptor above 1023.
+#[cfg(unix)]
+#[allow(unsafe_code)]
+pub fn restore_descriptor_limit(command: &mut Command) {
+    use rustix::process::{Resource, setrlimit};
+    let Some(&limit) = STARTED_WITH.get() else { return };
+    let restore = move || Ok(setrlimit(Resource::Nofile, limit)?);
+    // SAFETY: between fork and exec only setrlimit(2) is called, which is one system call: nothing is
+    // allocated and no lock is taken.
+    unsafe { command.pre_exec(restore) };
+}
+
+/// A program that is started gets the limit that this process was started with.
+#[cfg(not(unix))]
+pub fn restore_descriptor_limit(_command: &mut Command) {}
+
+/// How many descriptors are open now, or are known to be.
+pub fn open_descriptors() -> u64 {
+    /// The standard streams.
+    const USUAL: u64 = 3;
+    let listed = std::fs::read_dir("/dev/fd").map(|open| open.flatten().count() as u64);
+    listed.map_or(USUAL, |listed| listed.max(USUAL))
 }
 
 /// The names under which a browser may know this machine: its own, with and without its domain, and

@@ -23,3 +23,13 @@ pub fn draining(sessions: usize) {
 pub fn drain_timed_out(left: usize) {
     warn!(left, "drain_timeout is over: what is left is cut off");
 }
+
+/// More connections were asked for than descriptors allow.
+pub fn connections_clamped(wish: usize, connections: usize, limit: u64) {
+    warn!(
+        connections,
+        limit,
+        "--max-connections {wish} is more than the limit of open files allows; to raise it: \
+         ulimit -n, LimitNOFILE="
+    );
+}

@@ -2,6 +2,7 @@
 
 mod accept;
 mod activity;
+mod budget;
 mod listeners;
 mod settings;
 pub mod wrapped;
@@ -21,25 +22,19 @@ use crate::address::Address;
 use crate::auth::Policy;
 use crate::error::StartError;
 use crate::front::{Files, Front, Route, Web};
+use crate::net::Resolver;
 use crate::net::tls::{Acceptor, Connector};
-use crate::net::{self, Resolver};
 use crate::observe;
 use crate::record::{Recorder, Taps};
 use crate::session::{self, Drain};
 use crate::target::Dialer;
 use activity::Activity;
+use budget::{Budget, Holders};
 pub use listeners::Listen;
 use listeners::Listeners;
 pub use settings::{Config, RouteSettings};
 use wrapped::{Ended, Prepared, Wrapped};
 
-/// Descriptors that are kept for listeners, files, the runtime, answers to those turned away, and
-/// the pipes of sessions that move much.
-const RESERVED_DESCRIPTORS: u64 = 192 + 2 * net::PIPES as u64;
-/// Connections that are told 503 at once; beyond them they are closed without a word.
-const TURNED_AWAY: usize = 64;
-/// Connection attempts at once, beside the first of each dial.
-const EXTRA_ATTEMPTS: usize = 64;
 /// How long the name of the target may take at the start.
 const RESOLVED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -104,6 +99,12 @@ impl Gateway {
         let target_tls = target_tls.map_err(StartError::setting)?;
         let plugin = config.auth_plugin.map(|plugin| plugin.open(&resolver)).transpose()?;
         let listeners = Listeners::open(&config.listen, &resolver).await?;
+        let holders = Holders {
+            record: config.record.is_some(),
+            web: web.is_some(),
+            call_outs: plugin.is_some() || matches!(route, Route::Token { .. }),
+        };
+        let budget = Budget::new(holders, config.max_connections)?;
         let recorder = config.record.map(|path| Recorder::new(&path)).transpose()?;
         let tasks = TaskTracker::new();
         let drain = Arc::new(Drain::default());
@@ -114,7 +115,7 @@ impl Gateway {
             tls,
             tls_only: config.tls_only,
             route,
-            dialer: Arc::new(Dialer::new(target_tls, resolver, EXTRA_ATTEMPTS)),
+            dialer: Arc::new(Dialer::new(target_tls, resolver, budget.attempts)),
             dial: config.dial,
             connect_timeout: config.session.connect_timeout,
             header_timeout: config.header_timeout,
@@ -125,7 +126,6 @@ impl Gateway {
             had_session: AtomicBool::new(false),
             taps: Taps::new(recorder, config.traffic, tasks.clone()),
         };
-        let connections = config.max_connections.unwrap_or_else(default_max_connections);
         let shared = Shared {
             listening: front.stop.child_token(),
             front: Arc::new(front),
@@ -135,9 +135,9 @@ impl Gateway {
             timeout: config.timeout,
             idle_timeout: config.idle_timeout,
             tasks,
-            connections: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
+            connections: Arc::new(Semaphore::new(budget.connections)),
             handshakes: Arc::new(Semaphore::new(config.max_handshakes.min(Semaphore::MAX_PERMITS))),
-            turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
+            turned_away: Arc::new(Semaphore::new(budget.turned_away)),
             next_session: AtomicU64::new(1),
             activity: Activity::new(),
         };
@@ -285,11 +285,4 @@ async fn resolve_target(target: &Address, resolver: &Resolver) -> Result<(), Sta
         Err(_) => "the resolver does not answer".to_owned(),
     };
     Err(StartError::Unresolved { role: "target host", host: name.to_owned(), reason })
-}
-
-/// A session has two descriptors. Staying below the limit keeps accept from failing in a loop.
-fn default_max_connections() -> usize {
-    let limit = net::descriptor_limit().unwrap_or(1 << 20);
-    let sessions = limit.saturating_sub(RESERVED_DESCRIPTORS).max(16) / 2;
-    usize::try_from(sessions).unwrap_or(usize::MAX)
 }

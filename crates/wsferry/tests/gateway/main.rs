@@ -13,6 +13,8 @@ mod attacks;
 mod auth_http;
 mod auth_plugins;
 mod delivery;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod dial;
 mod echo;
 mod endings;

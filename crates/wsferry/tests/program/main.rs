@@ -10,6 +10,8 @@ mod cpp_servers;
 #[cfg(unix)]
 mod daemon;
 mod demo;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod did_you_mean;
 mod documented;
 mod environment;

@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::StartError;
-use crate::net::Group;
+use crate::net::{self, Group};
 use crate::observe;
 use ends::Ends;
 use spawner::Spawner;
@@ -155,6 +155,7 @@ impl Prepared {
             .env("REBIND_PARENT", std::process::id().to_string())
             .stdin(Stdio::null()); // a group in the background is stopped when it reads the terminal
         Group::begin(&mut command);
+        net::restore_descriptor_limit(&mut command);
         command
     }
 }
