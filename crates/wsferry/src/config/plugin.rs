@@ -86,5 +86,30 @@ fn name<'a>(class: &'a str, module: &str) -> &'a str {
 }
 
 fn unknown(option: &str, class: &str, all: &str) -> String {
-    format!("{option} {class:?} is not one of those that there are: {all}. {OWN}")
+    let lower = class.to_ascii_lowercase();
+    let distance = |name: &&str| strsim::damerau_levenshtein(&lower, &name.to_ascii_lowercase());
+    let alike = all.split(", ").min_by_key(distance).filter(|name| distance(name) <= 3);
+    let hint = alike.map(|name| format!(" Did you mean {name}?")).unwrap_or_default();
+    format!("there is no {option} {class:?}.{hint} There are {all}. {OWN}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{auth, token};
+
+    #[test]
+    fn a_plugin_that_was_not_written_quite_right_is_told() {
+        for (class, meant) in [
+            ("TokenFle", "TokenFile"),
+            ("tokenredis", "TokenRedis"),
+            ("JSONTokenAPI", "JSONTokenApi"),
+            ("ReadOnlyTokenFiles", "ReadOnlyTokenFile"),
+        ] {
+            let said = token(class, Some("x")).unwrap_err();
+            assert!(said.contains(&format!("Did you mean {meant}?")), "{said}");
+        }
+        let said = auth("BasicHttpAuth", Some("a:b")).unwrap_err();
+        assert!(said.contains("Did you mean BasicHTTPAuth?"), "{said}");
+        assert!(!auth("own.Class", Some("a:b")).unwrap_err().contains("Did you mean"));
+    }
 }

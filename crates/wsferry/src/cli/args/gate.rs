@@ -40,20 +40,20 @@ pub(super) struct TypedGate {
     /// Who may connect to it, as in chmod
     #[arg(long, value_name = "MODE", value_parser = config::mode, default_value = "0600", hide_short_help = true)]
     pub(super) unix_listen_mode: u32,
-    /// Standard input is the socket: one that listens, or a connection
+    /// Take standard input as the socket: a listening one, or a connection
     #[arg(long, hide_short_help = true)]
     pub(super) inetd: bool,
 
     /// Reach a Unix socket instead of TARGET:PORT
     #[arg(long, value_name = "FILE", help_heading = TARGET)]
     pub(super) unix_target: Option<PathBuf>,
-    /// Speak TLS with the target
+    /// Connect to the target with TLS
     #[arg(long, help_heading = TARGET)]
     pub(super) ssl_target: bool,
     /// CAs of the target's certificate, PEM [default: those of the system]
     #[arg(long, value_name = "FILE", help_heading = TARGET, hide_short_help = true)]
     pub(super) ssl_target_cafile: Option<PathBuf>,
-    /// Take any certificate of the target, also a self-signed one
+    /// Accept any certificate of the target, even a self-signed one
     #[arg(long, help_heading = TARGET, hide_short_help = true)]
     pub(super) ssl_target_insecure: bool,
     /// Let clients choose this target by ?address=HOST:PORT. Repeatable
@@ -63,7 +63,7 @@ pub(super) struct TypedGate {
     /// HTTP status 502 or 504
     #[arg(long, value_enum, value_name = "WHEN", default_value = "after-accept", help_heading = TARGET, hide_short_help = true)]
     pub(super) dial: TypedDial,
-    /// What the target's bytes are sent as; text must be UTF-8
+    /// How the target's bytes are sent to clients; text must be UTF-8
     #[arg(long, value_enum, value_name = "TYPE", default_value = "binary", help_heading = TARGET, hide_short_help = true)]
     pub(super) send: Send,
     /// The largest message to a client in bytes, or with KiB or MiB
@@ -73,24 +73,24 @@ pub(super) struct TypedGate {
     /// Refuse text messages of clients (close code 1003)
     #[arg(long, help_heading = TARGET, hide_short_help = true)]
     pub(super) refuse_text: bool,
-    /// Copy all bytes through the program, also where the system could move them by itself
+    /// Copy all bytes in the program, even where the kernel could move them itself
     #[arg(long, help_heading = TARGET, hide_short_help = true)]
     pub(super) no_splice: bool,
     /// When PROGRAM ends: exit too, ignore it, or start it again
     #[arg(long, value_enum, value_name = "MODE", default_value = "exit", help_heading = TARGET, hide_short_help = true)]
     pub(super) wrap_mode: WrapMode,
 
-    /// Who knows the targets of tokens: TokenFile, ReadOnlyTokenFile, TokenFileName, JWTTokenApi,
+    /// What looks up the targets of tokens: TokenFile, ReadOnlyTokenFile, TokenFileName, JWTTokenApi,
     /// BaseTokenAPI, JSONTokenApi, TokenRedis or UnixDomainSocketDirectory
     #[arg(long, value_name = "CLASS", help_heading = TOKENS)]
     pub(super) token_plugin: Option<String>,
-    /// Where it knows them from: a file, a directory, a URL with %s, or a Redis server
+    /// Where it looks them up: a file, a directory, a URL with %s, or a Redis server
     #[arg(long, value_name = "ARG", help_heading = TOKENS)]
     pub(super) token_source: Option<String>,
-    /// The token is the host name that the client asks for, instead of ?token=
+    /// Take the host name that the client asks for as the token, instead of ?token=
     #[arg(long, help_heading = TOKENS, hide_short_help = true)]
     pub(super) host_token: bool,
-    /// The same as --token-plugin TokenFile --token-source FILE
+    /// Short for --token-plugin TokenFile --token-source FILE
     #[arg(long, value_name = "FILE", help_heading = TOKENS, hide_short_help = true)]
     pub(super) target_config: Option<String>,
 
@@ -99,16 +99,16 @@ pub(super) struct TypedGate {
     /// Be reachable under this host name; * for any. Repeatable
     #[arg(long, value_name = "HOST", value_parser = config::allow_host, help_heading = ACCESS)]
     pub(super) allow_host: Vec<AllowHost>,
-    /// Refuse clients without an Origin, which no browser is
+    /// Refuse clients that send no Origin; browsers always do
     #[arg(long, help_heading = ACCESS, hide_short_help = true)]
     pub(super) require_origin: bool,
-    /// Who lets clients in: BasicHTTPAuth, ExpectOrigin, ClientCertCNAuth or HttpAuth
+    /// What decides who may connect: BasicHTTPAuth, ExpectOrigin, ClientCertCNAuth or HttpAuth
     #[arg(long, value_name = "CLASS", help_heading = ACCESS)]
     pub(super) auth_plugin: Option<String>,
-    /// What it goes by: user:password, origins, common names, or a URL
+    /// What it checks against: user:password, origins, common names, or a URL
     #[arg(long, value_name = "ARG", help_heading = ACCESS)]
     pub(super) auth_source: Option<String>,
-    /// Files too are only for clients that --auth-plugin lets in
+    /// Serve files only to clients that --auth-plugin lets in
     #[arg(long, help_heading = ACCESS, hide_short_help = true)]
     pub(super) web_auth: bool,
 
@@ -131,7 +131,7 @@ pub(super) struct TypedGate {
     /// CAs of the clients' certificates, PEM [default: those of the system]
     #[arg(long, value_name = "FILE", help_heading = TLS, hide_short_help = true)]
     pub(super) cafile: Option<PathBuf>,
-    /// The lowest version: default, tlsv1_2 or tlsv1_3
+    /// Minimum version: default, tlsv1_2 or tlsv1_3
     #[arg(long, value_name = "VERSION", default_value = "default", help_heading = TLS, hide_short_help = true)]
     pub(super) ssl_version: MinVersion,
     /// Ciphers for TLS 1.2, and for 1.3 if some are named, in OpenSSL's names
@@ -141,32 +141,32 @@ pub(super) struct TypedGate {
     /// Serve the files of this directory on the same port
     #[arg(long, value_name = "DIR", help_heading = WEB)]
     pub(super) web: Option<PathBuf>,
-    /// Let people see what is in a directory without index.html
+    /// List directories that have no index.html
     #[arg(long, help_heading = WEB, hide_short_help = true)]
     pub(super) web_listing: bool,
-    /// No directory is ever listed: the default here
+    /// Never list a directory (the default)
     #[arg(long, help_heading = WEB, hide_short_help = true)]
     pub(super) file_only: bool,
 
     /// Exit after one WebSocket session
     #[arg(long, help_heading = PROCESS)]
     pub(super) run_once: bool,
-    /// Exit after so many seconds
+    /// Exit after this many seconds
     #[arg(long, value_name = "S", value_parser = seconds, help_heading = PROCESS, hide_short_help = true)]
     pub(super) timeout: Option<Duration>,
-    /// Exit after so many seconds without a session
+    /// Exit after this many seconds without a session
     #[arg(long, value_name = "S", value_parser = seconds, help_heading = PROCESS, hide_short_help = true)]
     pub(super) idle_timeout: Option<Duration>,
-    /// Go on in the background once it listens
+    /// Continue in the background once it listens
     #[arg(short = 'D', long, help_heading = PROCESS)]
     pub(super) daemon: bool,
-    /// Write the process's number to this file
+    /// Write the process id to this file
     #[arg(long, value_name = "FILE", help_heading = PROCESS, hide_short_help = true)]
     pub(super) pid_file: Option<PathBuf>,
-    /// Without effect here: IPv6 and IPv4 are both tried
+    /// Accepted without effect: IPv6 and IPv4 are both tried
     #[arg(short = '6', long, help_heading = PROCESS, hide_short_help = true)]
     pub(super) prefer_ipv6: bool,
-    /// Without effect here
+    /// Accepted without effect
     #[arg(long, help_heading = PROCESS, hide_short_help = true)]
     pub(super) libserver: bool,
 
@@ -201,7 +201,7 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "S", value_parser = seconds, default_value = default::HEADER_TIMEOUT,
           help_heading = LIMITS, hide_short_help = true)]
     pub(super) header_timeout: Duration,
-    /// Seconds for the answer to a Close
+    /// Seconds to wait for the answer to a Close
     #[arg(long, value_name = "S", value_parser = seconds, default_value = default::CLOSE_TIMEOUT,
           help_heading = LIMITS, hide_short_help = true)]
     pub(super) close_timeout: Duration,
@@ -209,7 +209,7 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "S", value_parser = seconds, default_value = default::LINGER,
           help_heading = LIMITS, hide_short_help = true)]
     pub(super) linger: Duration,
-    /// Seconds that a side may take no byte at all; 0: for ever
+    /// Seconds that a write may make no progress at all; 0: forever
     #[arg(long, value_name = "S", value_parser = seconds, default_value = default::WRITE_TIMEOUT,
           help_heading = LIMITS, hide_short_help = true)]
     pub(super) write_timeout: Duration,
@@ -217,7 +217,7 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "S", value_parser = seconds, default_value = default::DRAIN_TIMEOUT,
           help_heading = LIMITS, hide_short_help = true)]
     pub(super) drain_timeout: Duration,
-    /// The most connections at once [default: what the limit of open files allows]
+    /// Maximum number of connections [default: what the limit of open files allows]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = LIMITS)]
     pub(super) max_connections: Option<usize>,
     /// Wrong passwords and unknown tokens of an address in a minute, before it gets 429 for a while;
@@ -225,7 +225,7 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "N", value_parser = config::or_off::<u16>,
           default_value = default::AUTH_FAILURES_PER_SOURCE, help_heading = LIMITS, hide_short_help = true)]
     pub(super) auth_failures_per_source: u16,
-    /// The most connections at once that are not sessions yet
+    /// Maximum number of connections that are not sessions yet
     #[arg(long, value_name = "N", value_parser = at_least_one,
           default_value = default::MAX_HANDSHAKES, help_heading = LIMITS, hide_short_help = true)]
     pub(super) max_handshakes: usize,
