@@ -72,6 +72,12 @@ impl Route {
                 })
             }
             Self::Listed(targets) => {
+                if targets.is_empty() {
+                    let why = "the auth service has named none (X-Target)";
+                    observe::token_refused(request.client.address, why);
+                    let reason = "no target for this client".to_owned();
+                    return Err(No::Other(StatusCode::FORBIDDEN, reason));
+                }
                 let mut named = request.parameters(ADDRESS);
                 let (Some(first), None) = (named.next(), named.next()) else {
                     return Err(no_address(request, "no address, or more than one"));

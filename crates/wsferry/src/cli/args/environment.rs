@@ -132,7 +132,8 @@ fn words(arg: &Arg, option: &str, value: &OsStr) -> Result<Vec<OsString>, &'stat
             }
         }
         (ArgAction::Append, Some(list)) => {
-            let items = list.split(',').map(str::trim).filter(|item| !item.is_empty());
+            let separator = if list.contains('\n') { '\n' } else { ',' };
+            let items = list.split(separator).map(str::trim).filter(|item| !item.is_empty());
             Ok(items.map(|item| word(item.as_ref())).collect())
         }
         _ => Ok(vec![word(value)]),
@@ -281,6 +282,10 @@ mod tests {
             for others in ["PORT", "SERVICE_", "REBIND", "STARTER", "TEST_", "ENV_", "NAME"] {
                 assert!(!name.starts_with(&format!("WSFERRY_{others}")), "{name}");
             }
+            // Of Services whose names begin with `wsferry-`.
+            for others in ["_PORT", "_SERVICE_HOST", "_PROTO", "_ADDR"] {
+                assert!(!name.ends_with(others), "{name}");
+            }
         }
         let kubernetes = [
             ("WSFERRY_PORT", "tcp://10.0.0.1:27016"),
@@ -293,6 +298,18 @@ mod tests {
             kubernetes.iter().find(|(variable, _)| *variable == name).map(|(_, value)| value.into())
         };
         assert!(Environment::read(&command, &alone, variable).unwrap().is_empty());
+    }
+
+    /// A header's value may hold commas.
+    #[test]
+    fn lists_are_separated_by_line_breaks_where_there_are_some() {
+        let command = Wsferry::command();
+        let list = [("WSFERRY_ALLOW_ORIGIN", "https://a.example\nhttps://b.example\n")];
+        let matches = with(&command, &["wsferry"], &list).unwrap();
+        let origins: Vec<_> = matches.get_raw("allow_origin").unwrap().collect();
+        assert_eq!(origins, ["https://a.example", "https://b.example"]);
+        let error = with(&command, &["wsferry"], &[("WSFERRY_ALLOW_HOST", "a,b\n")]).unwrap_err();
+        assert!(error.to_string().contains("'a,b'"), "{error}");
     }
 
     #[test]

@@ -100,6 +100,14 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_unix_socket_is_not_its_own_target() {
+        let listen = Listen::Unix { path: "/run/x".into(), mode: 0o600 };
+        assert!(is_own(&listen, &Address::Unix("/run/x".into())));
+        assert!(!is_own(&listen, &Address::Unix("/run/y".into())));
+    }
+
     #[test]
     fn the_same_port_elsewhere_is_a_target() {
         for (listen, target) in [

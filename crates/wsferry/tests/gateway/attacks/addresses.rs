@@ -99,3 +99,14 @@ async fn only_an_address_of_the_list_is_dialled_however_it_is_written() {
         drop(target.report().await);
     }
 }
+
+/// As with an auth service that should have named a target, and did not: no list is spoken of.
+#[tokio::test]
+async fn without_a_list_the_client_is_told_that_there_is_no_target() {
+    let gateway = Running::start(config_with("echo:", |config| {
+        config.route = RouteSettings::Listed(Vec::new());
+    }))
+    .await;
+    let refusal = gateway.ask(handshake("/?address=localhost:5000")).await;
+    assert_eq!((refusal.status, &*refusal.text()), (403, "no target for this client\n"));
+}
