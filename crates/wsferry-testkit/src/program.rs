@@ -46,6 +46,16 @@ pub enum Signal {
     Terminate,
     /// Ends a program without asking it.
     Kill,
+    /// A terminal has closed, or files are to be read again.
+    HangUp,
+    /// Ctrl-\.
+    Quit,
+    /// Logs were rotated.
+    User1,
+    /// Nothing yet.
+    User2,
+    /// A timer.
+    Alarm,
 }
 
 /// The lines of a stream so far, without their ends; closed when the stream has ended.
@@ -234,6 +244,11 @@ pub(crate) fn signal_command(signal: Signal, processes: &[u32]) -> std::process:
         Signal::Interrupt => "INT",
         Signal::Terminate => "TERM",
         Signal::Kill => "KILL",
+        Signal::HangUp => "HUP",
+        Signal::Quit => "QUIT",
+        Signal::User1 => "USR1",
+        Signal::User2 => "USR2",
+        Signal::Alarm => "ALRM",
     };
     let ids: Vec<_> = processes.iter().map(u32::to_string).collect();
     let mut command = std::process::Command::new("sh");

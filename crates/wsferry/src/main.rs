@@ -1,5 +1,4 @@
 //! The program: words typed by a person → a gateway that runs until it is told to stop.
-#![allow(clippy::print_stderr, clippy::print_stdout)] // a program talks to its terminal
 
 mod cli;
 
@@ -8,11 +7,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     cli::spare_the_connection();
     let command = cli::parse(); // wrong usage ends here, with status 2
-    match cli::run(command) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("wsferry: {}", cli::sentence(&error));
-            ExitCode::FAILURE
-        }
-    }
+    let code = cli::run(command).unwrap_or_else(|error| {
+        cli::say(&format!("wsferry: {}\n", cli::sentence(&error)));
+        ExitCode::FAILURE
+    });
+    cli::flush();
+    code
 }

@@ -38,6 +38,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("hyper", &["front"]),
     ("tower_http", &["front"]),
     ("socket2", &["net"]),
+    ("libc", &["net"]),
     ("rustix", &["cli", "net"]),
     ("rustls", &["net"]),
     ("tokio_rustls", &["net"]),

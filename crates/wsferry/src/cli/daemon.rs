@@ -22,13 +22,15 @@ pub(super) enum Role {
 #[cfg(unix)]
 mod unix {
     use std::fs::{File, OpenOptions};
-    use std::io::{Read, Write};
-    use std::os::fd::{AsFd, OwnedFd};
+    use std::io::{BufRead, BufReader, Write};
+    use std::ops::Range;
+    use std::os::fd::{AsFd, OwnedFd, RawFd};
     use std::os::unix::process::{CommandExt, parent_id};
     use std::process::{Command, Stdio};
 
     use anyhow::{Context, Result};
 
+    use super::super::args;
     use super::Role;
 
     /// Tells the second process that it is the one in the background: the number of the first one.
@@ -42,29 +44,39 @@ mod unix {
         if std::env::var(MARK).is_ok_and(|starter| starter == parent_id().to_string()) {
             return Ok(Role::Daemon);
         }
-        let mut words = std::env::args_os();
+        let mut words = args::words().into_iter();
         let program = std::env::current_exe().context("cannot find the program to start again")?;
         let mut command = Command::new(program);
         if let Some(name) = words.next() {
             command.arg0(name); // by which it may be websockify
         }
-        let mut child = command
+        command
             .args(words)
             .env(MARK, std::process::id().to_string())
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start a process in the background")?;
-        let mut said = String::new();
-        if let Some(mut stdout) = child.stdout.take() {
-            let read = stdout.read_to_string(&mut said);
-            read.context("cannot hear the process in the background")?;
-        }
-        if said.contains(READY) {
+            .stdout(Stdio::piped());
+        // It lives for long: a lock of the shell that started it is not to be held for as long.
+        wsferry::net::keep_from_children(&given_sockets());
+        command.env_remove("LISTEN_PID"); // they are for the process in the background
+        let child = command.spawn();
+        let mut child = child.context("cannot start a process in the background")?;
+        let mut said = child.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines);
+        if said.any(|line| line.is_ok_and(|line| line == READY)) {
             return Ok(Role::Starter);
         }
         let status = child.wait().context("cannot wait for the process in the background")?;
         std::process::exit(status.code().unwrap_or(1)) // it has said why
+    }
+
+    /// The sockets that systemd opened for this process (`sd_listen_fds(3)`).
+    fn given_sockets() -> Range<RawFd> {
+        let number = |name| std::env::var(name).ok()?.parse::<RawFd>().ok();
+        let is_meant = match std::env::var("LISTEN_PID") {
+            Ok(process) if !process.is_empty() => process == std::process::id().to_string(),
+            _ => true,
+        };
+        let count = number("LISTEN_FDS").filter(|_| is_meant).unwrap_or(0);
+        3..count.saturating_add(3)
     }
 
     /// The process in the background, before it has said that it listens.

@@ -3,17 +3,20 @@
 
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 use wsferry::address::Address;
 use wsferry::config::{self, ListenAddress};
 use wsferry::front::Files;
 use wsferry_proto::HostName;
 
 use super::args::{Demo, Log};
-use super::{banner, log, signals};
+use super::signals::Signals;
+use super::{banner, log, output};
 use wsferry::server::Gateway;
 
 /// The page, which people copy from `demo/`.
@@ -23,23 +26,22 @@ const PORT: u16 = 27016;
 const TARGET_PORT: u16 = 5000;
 
 /// Starts everything, says so, and runs until a signal comes.
-pub(super) async fn run(demo: &Demo) -> Result<()> {
+pub(super) async fn run(demo: Demo, signals: Signals) -> Result<ExitCode> {
     log::init(&Log { verbose: demo.verbose, ..Log::default() })?;
     let (server, server_note) = bind_server(demo.target_port).await?;
     let server_address = server.local_addr().context("the echo server has no address")?;
-    let (gateway, gateway_note) = bind_gateway(demo.port, server_address).await?;
-    signals::stop_on_signal(gateway.stop_token())?;
+    let stop = signals.stop;
+    let (gateway, gateway_note) = bind_gateway(demo.port, server_address, &stop).await?;
     let host = banner::host_to_open("localhost", &gateway.addresses());
     let mut text = format!("wsferry {} demo\n", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(text, "  TCP echo server  {server_address}{server_note}");
     let _ = writeln!(text, "  WebSocket        ws://{host}/{gateway_note}");
     let _ = writeln!(text, "  open             http://{host}/");
     let _ = writeln!(text, "  stop             Ctrl-C");
-    eprint!("{text}");
-    let stop = gateway.stop_token();
+    output::stderr().say(&text);
     tokio::spawn(async move { stop.run_until_cancelled(serve(server)).await });
     gateway.run().await?;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A port that was asked for must be free; the usual one may be replaced.
@@ -58,7 +60,11 @@ async fn bind_server(port: Option<u16>) -> Result<(TcpListener, String)> {
     }
 }
 
-async fn bind_gateway(port: Option<u16>, server: SocketAddr) -> Result<(Gateway, String)> {
+async fn bind_gateway(
+    port: Option<u16>,
+    server: SocketAddr,
+    stop: &CancellationToken,
+) -> Result<(Gateway, String)> {
     let target = Address::Tcp { host: HostName::Address(server.ip()), port: server.port() };
     let config = |port| {
         let listen = ListenAddress { host: "localhost".to_owned(), port };
@@ -66,11 +72,12 @@ async fn bind_gateway(port: Option<u16>, server: SocketAddr) -> Result<(Gateway,
         config.web = Some(Files::Page(PAGE));
         config
     };
-    match (port, Gateway::bind(config(port.unwrap_or(PORT))).await) {
+    let bind = |port| Gateway::bind_with(config(port), stop.clone());
+    match (port, bind(port.unwrap_or(PORT)).await) {
         (_, Ok(gateway)) => Ok((gateway, String::new())),
         (Some(_), Err(error)) => Err(error.into()),
         (None, Err(_)) => {
-            let gateway = Gateway::bind(config(0)).await?;
+            let gateway = bind(0).await?;
             Ok((gateway, format!("  (port {PORT} is taken)")))
         }
     }

@@ -1,20 +1,19 @@
-//! Where log lines go.
+//! Where log lines go, and how they look.
 
-use std::fs::OpenOptions;
 use std::io::IsTerminal;
-use std::sync::Mutex;
 
 use anyhow::{Context, Result};
 use tracing::Level;
 use tracing_subscriber::Layer;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::fmt::{self, FormatFields, format};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::args::Log;
+use super::log_file::LogFile;
+use super::output::{self, Output};
 
 /// `message name=value name=value`, as the library writes it without colours.
 fn plain_fields() -> impl for<'w> FormatFields<'w> + Send + Sync + 'static {
@@ -32,24 +31,22 @@ fn wants_colours() -> bool {
     std::io::stderr().is_terminal() && !refused
 }
 
-/// Begins logging: to a file, or to standard error; and to a syslog server.
+/// Begins logging: to a file, or to standard error; and to a syslog server. May wait for a disk or a
+/// resolver.
 pub(super) fn init(log: &Log) -> Result<()> {
     let level = if log.verbose { Level::DEBUG } else { Level::INFO };
-    let (writer, colours) = match &log.file {
-        None => (BoxMakeWriter::new(std::io::stderr), wants_colours()),
+    let (output, colours) = match &log.file {
+        None => (output::stderr().clone(), wants_colours()),
         Some(path) => {
-            let file =
-                OpenOptions::new().create(true).append(true).open(path).with_context(|| {
-                    format!(
-                        "cannot write the log file {path:?}; choose one in a directory that exists"
-                    )
-                })?;
-            (BoxMakeWriter::new(Mutex::new(file)), false)
+            let file = LogFile::open(path).with_context(|| {
+                format!("cannot write the log file {path:?}; choose one in a directory that exists")
+            })?;
+            (Output::start("log", file), false)
         }
     };
     // Libraries have lines of their own, and do not know what is a secret here.
     let filter = Targets::new().with_target("wsferry", level);
-    let lines = fmt::layer().with_target(false).with_writer(writer).with_ansi(colours);
+    let lines = fmt::layer().with_target(false).with_writer(output).with_ansi(colours);
     // The library's own way asks for the colour of each name and each `=`, also where there is none:
     // a fifth of what the program itself does for a short session.
     let lines = if colours { lines.boxed() } else { lines.fmt_fields(plain_fields()).boxed() };
@@ -59,7 +56,8 @@ pub(super) fn init(log: &Log) -> Result<()> {
         Some(syslog) => {
             // Time and level are in the datagram's own header.
             let sent = fmt::layer().with_target(false).with_ansi(false).without_time();
-            let sent = sent.with_level(false).with_writer(syslog.open(log.is_daemon)?);
+            let sent = sent.with_level(false);
+            let sent = sent.with_writer(Output::start("syslog", syslog.open(log.is_daemon)?));
             lines.with(sent).init();
         }
     }

@@ -6,17 +6,23 @@ mod daemon;
 mod demo;
 mod failure;
 mod log;
+mod log_file;
 mod notify;
+mod output;
 mod pid_file;
+mod process_name;
 mod replay;
 mod signals;
 mod streams;
 mod syslog;
 
+use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use wsferry::config::{Config, RouteSettings};
 use wsferry::server::Gateway;
@@ -24,7 +30,9 @@ use wsferry::server::Gateway;
 pub(crate) use args::parse;
 use args::{Command, Gate, Process};
 pub(crate) use failure::sentence;
+pub(crate) use output::flush;
 use pid_file::PidFile;
+use signals::Signals;
 pub(crate) use streams::spare_the_connection;
 
 /// Does what was asked for: what the process exits with. An error is a failed start.
@@ -35,32 +43,66 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             #[cfg(unix)]
             daemon::Role::Starter => Ok(ExitCode::SUCCESS),
             #[cfg(unix)]
-            daemon::Role::Daemon => on_runtime(gate_way(*gate)),
+            daemon::Role::Daemon => on_runtime(true, |signals| gate_way(*gate, signals)),
         },
-        Command::Gate(gate) => on_runtime(gate_way(*gate)),
-        Command::Demo(demo) => on_runtime(async move {
-            demo::run(&demo).await?;
-            Ok(ExitCode::SUCCESS)
-        }),
-        Command::Replay(replay) => on_runtime(replay::run(replay)),
+        Command::Gate(gate) => on_runtime(false, |signals| gate_way(*gate, signals)),
+        Command::Demo(demo) => on_runtime(false, |signals| demo::run(demo, signals)),
+        Command::Replay(replay) if replay.dump => replay.show(),
+        Command::Replay(replay) => on_runtime(false, |signals| replay.run(signals)),
     }
 }
 
-fn on_runtime(work: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+/// Says something on standard error, if it can be heard there.
+pub(crate) fn say(text: &str) {
+    output::stderr().say(text);
+}
+
+/// Signals are heard before anything is done.
+fn on_runtime<F>(is_daemon: bool, work: impl FnOnce(Signals) -> F) -> Result<ExitCode>
+where
+    F: Future<Output = Result<ExitCode>>,
+{
     let runtime: Runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start: the system gives no threads or no event queue")?;
-    let result = runtime.block_on(work);
+    let result = runtime.block_on(async {
+        let signals = Signals::listen(is_daemon)?;
+        let cut = signals.cut.clone();
+        let mut work = pin!(work(signals));
+        tokio::select! {
+            biased;
+            result = &mut work => result,
+            () = cut.cancelled() => Ok(ExitCode::FAILURE),
+        }
+    });
     // Whatever the drain left is cut off now; a name that is still being looked up is not waited for.
     runtime.shutdown_background();
     result
 }
 
+/// Does what may wait for a disk or a resolver. `None`: the program was told to stop meanwhile.
+async fn aside<T: Send + 'static>(
+    stop: &CancellationToken,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<Option<T>> {
+    match stop.run_until_cancelled(tokio::task::spawn_blocking(work)).await {
+        Some(done) => done.context("the start failed")?.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// `wsferry LISTEN TARGET`.
-async fn gate_way(gate: Gate) -> Result<ExitCode> {
+async fn gate_way(gate: Gate, signals: Signals) -> Result<ExitCode> {
     let Gate { config, log, process } = gate;
-    log::init(&log)?;
+    let log = Arc::new(log);
+    let begun = aside(&signals.stop, {
+        let log = Arc::clone(&log);
+        move || log::init(&log)
+    });
+    if begun.await?.is_none() {
+        return Ok(ExitCode::SUCCESS);
+    }
     let say = |config: &Config, gateway: &Gateway| {
         // Standard error gets the banner, whoever reads a log that is elsewhere has this line.
         if log.file.is_some() || log.syslog.is_some() {
@@ -71,26 +113,30 @@ async fn gate_way(gate: Gate) -> Result<ExitCode> {
         }
         banner::for_gateway(config, gateway)
     };
-    serve(config, process, say).await
+    serve(config, process, signals, say).await
 }
 
 /// Binds, says so, and runs until a signal comes.
 async fn serve(
     config: Config,
     process: Process,
+    signals: Signals,
     say: impl FnOnce(&Config, &Gateway) -> String,
 ) -> Result<ExitCode> {
-    // Before it listens: who can connect can tell it to stop, too.
-    let stop = CancellationToken::new();
-    signals::stop_on_signal(stop.clone())?;
+    let Signals { stop, reload, .. } = signals;
+    let claim = move || process.pid_file.map(PidFile::claim).transpose();
+    let Some(mut pid_file) = aside(&stop, claim).await? else { return Ok(ExitCode::SUCCESS) };
     let binding = Gateway::bind_with(config.clone(), stop.clone());
     let Some(bound) = stop.run_until_cancelled(binding).await else {
         return Ok(ExitCode::SUCCESS);
     };
     let mut gateway = bound?;
-    let pid_file = process.pid_file.map(PidFile::write).transpose()?;
-    eprint!("{}", say(&config, &gateway));
+    if let Some(file) = &mut pid_file {
+        file.write()?;
+    }
+    output::stderr().say(&say(&config, &gateway));
     if process.daemon {
+        output::flush(); // the terminal is let go
         // The words that start a program were typed in this directory.
         let stays = matches!(config.route, RouteSettings::Wrapped(_));
         let detached = daemon::Detached::new(stays)?;
@@ -98,7 +144,20 @@ async fn serve(
         detached.announce()?;
     }
     notify::ready(gateway.stop_token());
+    tokio::spawn(reload_when_told(reload, gateway.reload(), stop));
     let ended = gateway.run().await?;
     drop(pid_file);
     Ok(ExitCode::from(ended.exit_code()))
+}
+
+async fn reload_when_told(
+    told: Arc<Notify>,
+    reload: impl Fn() + Send + Sync + 'static,
+    stop: CancellationToken,
+) {
+    let reload = Arc::new(reload);
+    while stop.run_until_cancelled(told.notified()).await.is_some() {
+        let reload = Arc::clone(&reload);
+        let _ = tokio::task::spawn_blocking(move || reload()).await;
+    }
 }

@@ -13,7 +13,8 @@ use wsferry::front::Files;
 use wsferry::record::{self, Summary};
 
 use super::args::{Log, Process};
-use super::{banner, log, serve};
+use super::signals::Signals;
+use super::{aside, banner, log, serve};
 
 /// What was typed.
 #[derive(Args, Debug)]
@@ -31,7 +32,7 @@ pub(crate) struct Replay {
     speed: Speed,
     /// Print times, directions, lengths and bytes to standard output instead
     #[arg(long, conflicts_with_all = ["listen", "web", "speed"])]
-    dump: bool,
+    pub(super) dump: bool,
     /// Log requests for files too
     #[arg(short, long)]
     verbose: bool,
@@ -43,28 +44,36 @@ fn speed(text: &str) -> Result<Speed, String> {
     })
 }
 
-/// Serves the recording until a signal comes, or prints it.
-pub(super) async fn run(replay: Replay) -> Result<ExitCode> {
-    let path = &replay.file;
-    if replay.dump {
+impl Replay {
+    /// Prints the recording.
+    pub(super) fn show(&self) -> Result<ExitCode> {
+        let path = &self.file;
         dump(path).with_context(|| format!("cannot show {path:?}"))?;
-        return Ok(ExitCode::SUCCESS);
+        Ok(ExitCode::SUCCESS)
     }
-    let summary = summary(path).with_context(|| format!("cannot play {path:?} back"))?;
-    log::init(&Log { verbose: replay.verbose, ..Log::default() })?;
-    let target = Address::Recording(Recording { path: replay.file, speed: replay.speed });
-    let mut config = config::plain(replay.listen, target);
-    config.web = replay.web.map(Files::Directory);
-    let say = |config: &Config, gateway: &_| {
-        let Summary { to_client, duration, was_cut, .. } = summary;
-        let seconds = duration.as_secs_f64();
-        let note = if was_cut { "; its end is missing" } else { "" };
-        let frames = if to_client == 1 { "frame" } else { "frames" };
-        let mut text = banner::for_gateway(config, gateway);
-        text += &format!("  recording  {to_client} {frames} in {seconds:.3} s{note}\n");
-        text
-    };
-    serve(config, Process::default(), say).await
+
+    /// Serves the recording until a signal comes.
+    pub(super) async fn run(self, signals: Signals) -> Result<ExitCode> {
+        let path = self.file.clone();
+        let summary = aside(&signals.stop, move || {
+            summary(&path).with_context(|| format!("cannot play {path:?} back"))
+        });
+        let Some(summary) = summary.await? else { return Ok(ExitCode::SUCCESS) };
+        log::init(&Log { verbose: self.verbose, ..Log::default() })?;
+        let target = Address::Recording(Recording { path: self.file, speed: self.speed });
+        let mut config = config::plain(self.listen, target);
+        config.web = self.web.map(Files::Directory);
+        let say = |config: &Config, gateway: &_| {
+            let Summary { to_client, duration, was_cut, .. } = summary;
+            let seconds = duration.as_secs_f64();
+            let note = if was_cut { "; its end is missing" } else { "" };
+            let frames = if to_client == 1 { "frame" } else { "frames" };
+            let mut text = banner::for_gateway(config, gateway);
+            text += &format!("  recording  {to_client} {frames} in {seconds:.3} s{note}\n");
+            text
+        };
+        serve(config, Process::default(), signals, say).await
+    }
 }
 
 /// Reads all of it, so that what is wrong with it is said before the first client comes.

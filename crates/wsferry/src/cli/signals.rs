@@ -1,41 +1,118 @@
-//! SIGINT and SIGTERM: the first one drains, the second one ends at once.
+//! What signals ask for.
+//!
+//! | signal | |
+//! |---|---|
+//! | INT, TERM, QUIT | the first one drains, the second one ends at once |
+//! | HUP | files are read again, the log file is opened again; drains where the terminal that the program was started from has closed |
+//! | USR1 | the log file is opened again |
+//! | USR2, ALRM, XFSZ | nothing |
+//!
+//! None of them is left to its default or ignored: what is ignored would be ignored by a wrapped
+//! program too.
 
-use anyhow::{Context, Result};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// Cancels `stop` at the first signal.
+/// What ends at once has ended by then.
+const STUCK: Duration = Duration::from_secs(3);
+
+/// What they have asked for so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Signals {
+    /// The program is to drain and end.
+    pub(super) stop: CancellationToken,
+    /// It is to end at once.
+    pub(super) cut: CancellationToken,
+    /// Files are to be read again.
+    pub(super) reload: Arc<Notify>,
+}
+
+impl Signals {
+    /// Begins to listen for them. `is_daemon`: the terminal is left on purpose.
+    pub(super) fn listen(is_daemon: bool) -> Result<Self> {
+        let signals = Self::default();
+        listen(signals.clone(), is_daemon)?;
+        Ok(signals)
+    }
+
+    fn stop_or_cut(&self) {
+        if self.stop.is_cancelled() {
+            tracing::warn!("stopped again while stopping: what is left is cut off");
+            self.cut.cancel();
+            // Should whoever is to hear it be stuck, against all rules.
+            std::thread::spawn(|| {
+                std::thread::sleep(STUCK);
+                std::process::exit(1);
+            });
+        }
+        self.stop.cancel();
+    }
+}
+
 #[cfg(unix)]
-pub(super) fn stop_on_signal(stop: CancellationToken) -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+fn listen(signals: Signals, is_daemon: bool) -> Result<()> {
+    use anyhow::Context;
+    use rustix::process::Signal;
+    use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+    let listen = |number: Signal| -> Result<Stream> {
+        let stream = signal(SignalKind::from_raw(number.as_raw()));
+        stream.with_context(|| format!("cannot listen for the signal {}", number.as_raw()))
+    };
+    // Asked before there is a handler: nohup(1) means that HUP ends nothing.
+    let ends_with_terminal = !is_daemon && has_terminal() && !wsferry::net::is_ignored(Signal::HUP);
+    let mut hang_up = listen(Signal::HUP)?;
+    let mut interrupt = listen(Signal::INT)?;
+    let mut terminate = listen(Signal::TERM)?;
+    let mut quit = listen(Signal::QUIT)?;
+    let mut reopen = listen(Signal::USR1)?;
+    for nothing in [Signal::USR2, Signal::ALARM, Signal::XFSZ] {
+        drop(listen(nothing)?); // the handler stays
+    }
     tokio::spawn(async move {
         loop {
             tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+                _ = interrupt.recv() => signals.stop_or_cut(),
+                _ = terminate.recv() => signals.stop_or_cut(),
+                _ = quit.recv() => signals.stop_or_cut(),
+                _ = reopen.recv() => super::output::reopen(),
+                _ = hang_up.recv() => {
+                    if ends_with_terminal && !has_terminal() {
+                        signals.stop.cancel(); // it may come twice, from the shell and the system
+                    } else {
+                        tracing::info!("SIGHUP: reading files again");
+                        super::output::reopen();
+                        signals.reload.notify_one();
+                    }
+                }
             }
-            stop_or_exit(&stop);
         }
     });
     Ok(())
 }
 
-/// Cancels `stop` at the first Ctrl-C.
-#[cfg(not(unix))]
-pub(super) fn stop_on_signal(stop: CancellationToken) -> Result<()> {
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            stop_or_exit(&stop);
-        }
-    });
-    Ok::<_, std::convert::Infallible>(()).context("cannot listen for Ctrl-C")
+/// Whether there is a terminal that controls this process; one that has closed does no longer.
+#[cfg(unix)]
+fn has_terminal() -> bool {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use rustix::fs::OFlags;
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).custom_flags(flags.bits().cast_signed()).open("/dev/tty").is_ok()
 }
 
-fn stop_or_exit(stop: &CancellationToken) {
-    if stop.is_cancelled() {
-        tracing::warn!("stopped again while stopping: what is left is cut off");
-        std::process::exit(1);
-    }
-    stop.cancel();
+/// Ctrl-C is all there is.
+#[cfg(not(unix))]
+fn listen(signals: Signals, _is_daemon: bool) -> Result<()> {
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            signals.stop_or_cut();
+        }
+    });
+    Ok(())
 }

@@ -1,14 +1,15 @@
 //! Log lines for a syslog server: by a local socket or by UDP, in the form of RFC 5424 or in the old
-//! one of RFC 3164. A line is a datagram; one that nobody takes is lost, and nothing waits for it.
+//! one of RFC 3164. A line is a datagram; one that nobody takes is lost and counted.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use tracing::{Level, Metadata};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::Level;
+
+use super::output::{Lines, Sink};
 
 /// A syslog server.
 #[derive(Clone, Debug)]
@@ -33,6 +34,9 @@ enum Form {
     /// expect there.
     Local3164,
 }
+
+/// How long a line waits for a server that is busy: its queue may hold no more than ten.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// RFC 5424 §6.2.1: user-level messages, and system daemons.
 const USER: u8 = 1;
@@ -80,15 +84,14 @@ impl Syslog {
                 socket.connect(address).with_context(|| {
                     format!("the syslog server {server:?} cannot be reached from this machine")
                 })?;
-                socket.set_nonblocking(true)?; // a system that is stuck costs lines, not sessions
+                socket.set_write_timeout(Some(PATIENCE))?;
                 Socket::Udp(socket)
             }
             Server::Local(path) => local(path)?,
         };
         let facility = if is_daemon { DAEMON } else { USER };
         let host = gethostname::gethostname().to_string_lossy().into_owned();
-        let shared = Shared { socket, form: self.form, facility, name: self.name, host };
-        Ok(Sender(Arc::new(shared)))
+        Ok(Sender { socket, form: self.form, facility, name: self.name, host })
     }
 }
 
@@ -100,7 +103,7 @@ fn local(path: &std::path::Path) -> Result<Socket> {
     })?;
     // Not connected: a server that is started again has another socket under the same name.
     let socket = UnixDatagram::unbound()?;
-    socket.set_nonblocking(true)?; // a server that is stuck costs lines, not sessions
+    socket.set_write_timeout(Some(PATIENCE))?;
     Ok(Socket::Local(socket, path.to_owned()))
 }
 
@@ -117,11 +120,8 @@ enum Socket {
 }
 
 /// Sends each log line as one datagram.
-#[derive(Clone, Debug)]
-pub(super) struct Sender(Arc<Shared>);
-
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Sender {
     socket: Socket,
     form: Form,
     facility: u8,
@@ -129,64 +129,49 @@ struct Shared {
     host: String,
 }
 
-/// One line, sent when it is whole.
-pub(super) struct Line {
-    shared: Arc<Shared>,
-    severity: u8,
-    text: Vec<u8>,
-}
-
-impl<'a> MakeWriter<'a> for Sender {
-    type Writer = Line;
-
-    fn make_writer(&'a self) -> Line {
-        Line { shared: Arc::clone(&self.0), severity: 6, text: Vec::new() }
-    }
-
-    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Line {
-        let severity = match *meta.level() {
-            Level::ERROR => 3,
-            Level::WARN => 4,
-            Level::INFO => 6,
-            _ => 7,
+impl Sink for Sender {
+    fn write(&mut self, lines: &Lines) -> usize {
+        let lost = |(level, written, line): &(Level, SystemTime, &[u8])| {
+            let text = String::from_utf8_lossy(line);
+            let text = text.trim_end();
+            let severity = match *level {
+                Level::ERROR => 3,
+                Level::WARN => 4,
+                Level::INFO => 6,
+                _ => 7,
+            };
+            let datagram = || self.spell(severity, *written, text);
+            !text.is_empty() && self.socket.send(datagram().as_bytes()).is_err()
         };
-        Line { shared: Arc::clone(&self.0), severity, text: Vec::new() }
+        lines.iter().filter(lost).count()
+    }
+
+    fn tell_lost(&mut self, lost: usize) {
+        tracing::warn!(lost, "log lines were lost: the syslog server did not take them");
     }
 }
 
-impl io::Write for Line {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.text.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        let text = String::from_utf8_lossy(&self.text);
-        let text = text.trim_end();
-        if text.is_empty() {
-            return;
-        }
-        let datagram = self.shared.spell(self.severity, text);
-        // Nobody could be told that the server of log lines is gone.
-        let _ = match &self.shared.socket {
-            Socket::Udp(socket) => socket.send(datagram.as_bytes()),
+impl Socket {
+    fn send(&self, datagram: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Udp(socket) => match socket.send(datagram) {
+                // What became of the one before.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    socket.send(datagram)
+                }
+                sent => sent,
+            },
             #[cfg(unix)]
-            Socket::Local(socket, path) => socket.send_to(datagram.as_bytes(), path),
-        };
+            Self::Local(socket, path) => socket.send_to(datagram, path),
+        }
     }
 }
 
-impl Shared {
-    fn spell(&self, severity: u8, text: &str) -> String {
+impl Sender {
+    fn spell(&self, severity: u8, written: SystemTime, text: &str) -> String {
         let priority = self.facility * 8 + severity;
         let process = std::process::id();
-        let now = jiff::Timestamp::now();
+        let now = jiff::Timestamp::try_from(written).unwrap_or_default();
         let Self { host, name, .. } = self;
         // RFC 3164 §4.1.2: local time, no year.
         let local =

@@ -16,6 +16,7 @@ mod web;
 
 pub use connection::{Handover, serve, turn_away};
 pub use route::{Route, TokenPlace};
+pub use secure::reload;
 pub use web::{Files, Web};
 
 use std::sync::Arc;

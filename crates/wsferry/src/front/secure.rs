@@ -89,6 +89,13 @@ async fn handshaken(
 }
 
 /// Logs what became of files that changed.
+/// Reads the certificate again where its files have changed. It may wait for a disk.
+pub fn reload(front: &Front) {
+    if let Some(tls) = &front.tls {
+        tell(tls.reload(), tls);
+    }
+}
+
 fn tell(reload: Option<Reload>, tls: &Acceptor) {
     match reload {
         Some(Reload::Replaced) => {

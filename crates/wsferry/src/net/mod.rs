@@ -4,6 +4,8 @@ mod farewell;
 mod file;
 mod group;
 mod http;
+#[cfg(unix)]
+mod inherit;
 mod listen;
 mod resolve;
 mod secured;
@@ -27,6 +29,8 @@ pub use farewell::{Farewell, farewell};
 pub use file::{Stamp, open_file};
 pub use group::Group;
 pub use http::{HttpClient, HttpError, LONGEST_BODY, Redirects, Reply, http_server};
+#[cfg(unix)]
+pub use inherit::{is_ignored, keep_from_children};
 pub use listen::{Listener, bind, resolve_listen};
 pub use resolve::{ResolveError, Resolver};
 pub use socket::Socket;

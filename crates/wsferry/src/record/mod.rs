@@ -1,7 +1,7 @@
 //! What is kept of sessions: recordings in websockify's format, and the marks of `--traffic`.
 //!
-//! Both are taps. A tap only puts what it saw into a bounded queue; one thread for each kind takes it
-//! out and writes it. A disk that is slow or full ends a recording, never a session.
+//! Both are taps. A tap only puts what it saw into a bounded queue; a thread takes it out and writes
+//! it. A disk that is slow or full ends a recording, never a session.
 
 mod dump;
 mod file;
@@ -85,7 +85,7 @@ impl Taps {
     /// The tap of a new session; `None`: nobody wants to see it.
     pub fn for_session(&self, client: &dyn Display) -> Option<Box<dyn Tap>> {
         let recorded = self.recorder.as_ref().map(|to| to.tap(client, self.tasks.token()));
-        let marked = self.traffic.as_ref().map(|to| to.tap(self.tasks.token()));
+        let marked = self.traffic.as_ref().map(Traffic::tap);
         match (recorded, marked) {
             (Some(recorded), Some(marked)) => Some(Box::new(Both(recorded, marked))),
             (recorded, marked) => recorded.or(marked),

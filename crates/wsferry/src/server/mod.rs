@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::address::Address;
 use crate::auth::Policy;
 use crate::error::StartError;
-use crate::front::{Files, Front, Route, Web};
+use crate::front::{self, Files, Front, Route, Web};
 use crate::net::Resolver;
 use crate::net::tls::{Acceptor, Connector};
 use crate::observe;
@@ -158,6 +158,13 @@ impl Gateway {
     /// Cancel it to stop the gateway.
     pub fn stop_token(&self) -> CancellationToken {
         self.shared.front.stop.clone()
+    }
+
+    /// What reads files again that have changed, also while the gateway runs. A call may wait for a
+    /// disk.
+    pub fn reload(&self) -> impl Fn() + Send + Sync + 'static {
+        let front = Arc::clone(&self.shared.front);
+        move || front::reload(&front)
     }
 
     /// Starts the wrapped program, if there is one that does not run yet.

@@ -206,20 +206,6 @@ async fn a_full_disk_ends_the_recording_with_its_last_line_and_the_session_goes_
     assert!(frames.iter().all(|(_, bytes)| sent.contains(bytes)));
 }
 
-/// Hands on what is printed.
-struct Printed(std::sync::mpsc::Sender<Vec<u8>>);
-
-impl std::io::Write for Printed {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let _ = self.0.send(bytes.to_vec());
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_session_can_be_recorded_and_leave_its_marks_at_once() {
     let folder = tempdir().unwrap();
@@ -227,7 +213,7 @@ async fn a_session_can_be_recorded_and_leave_its_marks_at_once() {
     let (printed, seen) = channel();
     let config = config_with(target.address(), |config| {
         config.record = Some(folder.path().join("rec"));
-        config.traffic = Some(Traffic::new(Printed(printed)).unwrap());
+        config.traffic = Some(Traffic::new(move |marks| printed.send(marks.to_owned()).unwrap()));
     });
     let mut gateway = Running::start(config).await;
     let mut client = gateway.client().await;
@@ -243,7 +229,7 @@ async fn a_session_can_be_recorded_and_leave_its_marks_at_once() {
     assert_eq!((frames, end), (vec![Frame::close(1000, "Target closed")], End::Fin));
     gateway.stop();
     gateway.ended().await;
-    let marks = String::from_utf8(seen.try_iter().flatten().collect()).unwrap();
+    let marks: String = seen.try_iter().collect();
     assert_eq!(marks.lines().last(), Some("}>}>{<"), "{marks}");
     assert_eq!(payload(&read(&folder, "rec.1")).len(), 3);
 }

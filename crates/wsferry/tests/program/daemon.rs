@@ -186,3 +186,57 @@ async fn it_ends_by_itself_as_it_does_in_the_foreground() {
     daemon.gone().await;
     assert!(!folder.path().join("gate.pid").exists());
 }
+
+#[tokio::test]
+async fn a_lock_of_the_shell_that_started_it_is_not_held_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let [lock, pid] = ["lock", "gate.pid"].map(|name| folder.path().join(name));
+    let mut shell = Command::new("sh");
+    let script = "exec 9>\"$1\"; flock 9; \"$0\" -D 127.0.0.1:0 echo: --pid-file \"$2\"";
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_wsferry"), spell(&lock), spell(&pid)]);
+    let output = soon(shell.kill_on_drop(true).output()).await.unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let daemon = Daemon::of(&pid);
+    fs::File::open(&lock).unwrap().try_lock().expect("the shell has left, and its lock with it");
+    daemon.stop().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_socket_that_was_given_to_it_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("gate.pid");
+    let given = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = given.local_addr().unwrap().port();
+    let mut shell = Command::new("sh");
+    let script = "LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" -D 127.0.0.1:0 echo: --pid-file \"$1\" 3<&0 </dev/null";
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_wsferry"), spell(&pid)]);
+    shell.stdin(std::os::fd::OwnedFd::from(given)).kill_on_drop(true);
+    let output = soon(shell.output()).await.unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let daemon = Daemon::of(&pid);
+    leave(connect(port).await).await;
+    daemon.stop().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn in_websockifys_place_it_is_found_under_that_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let [link, pid] = ["websockify", "gate.pid"].map(|name| folder.path().join(name));
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_wsferry"), &link).unwrap();
+    let words = ["-D", "127.0.0.1:0", "echo:", "--pid-file", spell(&pid)];
+    let ways = [(spell(&link), &[][..]), (env!("CARGO_BIN_EXE_wsferry"), &["websockify"][..])];
+    for (program, first) in ways {
+        let mut command = Command::new(program);
+        command.args(first).args(words).kill_on_drop(true);
+        let output = soon(command.output()).await.unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let daemon = Daemon::of(&pid);
+        assert_eq!(fs::read_to_string(daemon.file("comm")).unwrap(), "websockify\n");
+        let words = fs::read(daemon.file("cmdline")).unwrap();
+        let name = words.split(|byte| *byte == 0).next().unwrap();
+        assert!(name.ends_with(b"websockify"), "{}", String::from_utf8_lossy(&words));
+        daemon.stop().await;
+    }
+}

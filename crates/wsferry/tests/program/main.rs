@@ -19,16 +19,24 @@ mod foreign_clients;
 #[cfg(unix)]
 mod inetd;
 mod listing;
+#[cfg(unix)]
+mod log_rotation;
 mod logging;
+#[cfg(unix)]
+mod pid_file;
 mod replay;
 mod run_once;
 #[cfg(unix)]
 mod secrets;
 mod signals;
 mod start_up;
+#[cfg(target_os = "linux")]
+mod stuck_output;
 mod support;
 #[cfg(unix)]
 mod syslog;
+#[cfg(unix)]
+mod terminal;
 mod timeouts;
 mod tls;
 #[cfg(unix)]

@@ -5,11 +5,17 @@ use tokio::net::{TcpListener, TcpStream};
 use wsferry_testkit::patience::soon;
 use wsferry_testkit::program::Signal;
 
-use crate::support::{connect, hear, hear_close, say, site, spell, wsferry};
+use crate::support::{connect, hear, hear_close, hear_text, say, site, spell, wsferry};
+
+/// What an operator, a terminal and an init system end a program with.
+#[cfg(unix)]
+const ENDS: [Signal; 3] = [Signal::Interrupt, Signal::Terminate, Signal::Quit];
+#[cfg(not(unix))]
+const ENDS: [Signal; 2] = [Signal::Interrupt, Signal::Terminate];
 
 #[tokio::test]
 async fn at_the_first_signal_clients_get_1001_and_targets_fin_and_the_status_is_0() {
-    for signal in [Signal::Interrupt, Signal::Terminate] {
+    for signal in ENDS {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = listener.local_addr().unwrap().to_string();
         let program = wsferry(&["127.0.0.1:0", &target]);
@@ -32,6 +38,22 @@ async fn at_the_first_signal_clients_get_1001_and_targets_fin_and_the_status_is_
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn signals_that_mean_nothing_end_nothing() {
+    let program = wsferry(&["127.0.0.1:0", "echo:"]);
+    let mut client = connect(program.port().await).await;
+    for signal in [Signal::User2, Signal::Alarm, Signal::User1, Signal::HangUp] {
+        program.signal(signal).await;
+        say(&mut client, "still there").await;
+        hear_text(&mut client, "still there").await;
+    }
+    program.line(&["SIGHUP"]).await; // taken while there is nothing to be read
+    program.signal(Signal::Quit).await;
+    assert_eq!(hear_close(client).await.0, 1001);
+    assert_eq!(program.exit().await.status.code(), Some(0));
+}
+
 #[tokio::test]
 async fn echo_sessions_get_1001_too() {
     let program = wsferry(&["127.0.0.1:0", "echo:"]);
@@ -44,7 +66,7 @@ async fn echo_sessions_get_1001_too() {
 
 #[tokio::test]
 async fn without_a_session_the_first_signal_ends_the_program() {
-    for signal in [Signal::Interrupt, Signal::Terminate] {
+    for signal in ENDS {
         let program = wsferry(&["127.0.0.1:0", "echo:"]);
         program.port().await;
         program.signal(signal).await;
@@ -84,7 +106,7 @@ async fn a_browser_that_keeps_its_connection_open_does_not_hold_the_program_up()
 async fn a_second_signal_ends_the_program_at_once() {
     // More than the test waits.
     let patience = ["--close-timeout", "600", "--drain-timeout", "600"];
-    for second in [Signal::Interrupt, Signal::Terminate] {
+    for second in ENDS {
         let program = wsferry(&[&["127.0.0.1:0", "echo:"], &patience[..]].concat());
         let mut client = connect(program.port().await).await;
         say(&mut client, "hello").await; // and from now on it answers nothing, no Close either

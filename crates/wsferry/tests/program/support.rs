@@ -135,3 +135,12 @@ pub(crate) fn site(page: &str) -> TempDir {
 pub(crate) fn spell(path: &Path) -> &str {
     path.to_str().expect("the paths of tests are UTF-8")
 }
+
+/// Reads a text message, as `echo:` sends it back, and compares.
+pub(crate) async fn hear_text<S: AsyncRead + AsyncWrite + Unpin>(
+    client: &mut Client<S>,
+    expected: &str,
+) {
+    let message = soon(client.next()).await.expect("the connection is open").unwrap();
+    assert_eq!(message, Message::text(expected));
+}

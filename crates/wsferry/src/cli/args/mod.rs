@@ -16,6 +16,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use wsferry::config::Config;
 
+use super::process_name;
 use super::replay::Replay;
 use super::syslog::Syslog;
 use environment::Environment;
@@ -146,6 +147,7 @@ pub(crate) fn parse() -> Command {
             }
         }
         Called::Websockify => {
+            process_name::set(c"websockify");
             // There is one help, as in websockify.
             let command = TypedWebsockify::command().mut_args(|arg| arg.hide_short_help(false));
             let words = blanks::left_out(&command, words);
@@ -165,14 +167,22 @@ fn gate<T: CommandFactory>(typed: TypedGate, called: Called, environment: &Envir
     }
 }
 
-/// As what the program was called: by its name, or by its first argument, which goes.
+/// The words of the command line, the name that the program was called by first.
+#[cfg(unix)]
+pub(super) fn words() -> Vec<OsString> {
+    let mut words = std::env::args_os().collect();
+    called(&mut words);
+    words
+}
+
+/// As what the program was called: by its name, or by its first argument, which then is the name.
 fn called(words: &mut Vec<OsString>) -> Called {
     let name = words.first().map(Path::new).and_then(Path::file_stem);
     if name == Some(OsStr::new("websockify")) {
         return Called::Websockify;
     }
     if words.get(1).is_some_and(|word| word == "websockify") {
-        words.remove(1);
+        words.remove(0);
         return Called::Websockify;
     }
     Called::Wsferry

@@ -10,7 +10,6 @@ use wsferry::auth::PluginSettings;
 use wsferry::config::{self, Config, Listen, ListenAddress, RouteSettings, keep_alive, plugin};
 use wsferry::front::{Dial, Files, TokenPlace};
 use wsferry::net::tls::{Ciphers, ClientAuthority, ConnectorSettings, ServerSettings};
-use wsferry::record::Traffic;
 use wsferry::relay::LONGEST_CHARACTER;
 use wsferry::server::wrapped::{self, WrapMode};
 use wsferry_proto::Kind;
@@ -19,6 +18,7 @@ use super::gate::{Send, TypedDial, TypedGate, WrapMode as TypedWrapMode};
 use super::hints::{self, Expected};
 use super::own_port;
 use super::{Gate, Log, Process, Syslog};
+use crate::cli::output;
 
 /// As what the program was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl TypedGate {
         config.timeout = limit(self.timeout);
         config.idle_timeout = limit(self.idle_timeout);
         config.record = self.record.take().map(absolute);
-        config.traffic = self.traffic()?;
+        config.traffic = self.traffic.then(output::traffic);
         config.auth.allow_origin = std::mem::take(&mut self.allow_origin);
         config.auth.allow_host = std::mem::take(&mut self.allow_host);
         config.auth.require_origin = self.require_origin;
@@ -351,11 +351,6 @@ impl TypedGate {
             versions: self.ssl_version,
             ciphers: self.ssl_ciphers.take().unwrap_or_default(),
         }))
-    }
-
-    fn traffic(&self) -> Result<Option<Traffic>, Misuse> {
-        let marks = self.traffic.then(|| Traffic::new(std::io::stdout())).transpose();
-        marks.map_err(|error| format!("--traffic cannot print: {error}"))
     }
 
     fn target_tls(&mut self) -> Result<Option<ConnectorSettings>, Misuse> {
