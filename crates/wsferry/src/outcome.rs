@@ -130,6 +130,8 @@ pub struct Outcome {
     /// The close code: the one the client sent, or the one sent to it; 1005 for a Close without a
     /// code, 1006 where none came (RFC 6455 §7.1.5).
     pub close_code: u16,
+    /// The client did not take what was left for it in time, and was reset: it was not told the end.
+    pub is_cut: bool,
     /// Payload bytes written to the target.
     pub to_target: u64,
     /// Payload bytes written to the client.
@@ -137,3 +139,18 @@ pub struct Outcome {
     /// From the handshake to the end.
     pub duration: Duration,
 }
+
+impl Outcome {
+    /// What the operator should know beyond the cause's name.
+    pub fn detail(&self) -> String {
+        let detail = self.cause.detail();
+        match (self.is_cut, &self.cause) {
+            (false, _) | (true, Cause::WriteTimeout(Direction::ToClient)) => detail.to_owned(),
+            (true, _) if detail.is_empty() => CUT.to_owned(),
+            (true, _) => format!("{detail}; {CUT}"),
+        }
+    }
+}
+
+/// What is said of a client that was reset at the end.
+const CUT: &str = "cut: the client did not take the rest and the Close in time";

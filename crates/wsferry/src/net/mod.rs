@@ -25,7 +25,7 @@ pub fn pipes(limit: u64) -> usize {
     usize::try_from(limit / 16).unwrap_or(usize::MAX).min(PIPES)
 }
 
-pub use farewell::{Farewell, farewell};
+pub use farewell::{Farewell, Leaving, farewell};
 pub use file::{Stamp, open_file};
 pub use group::Group;
 pub use http::{HttpClient, HttpError, LONGEST_BODY, Redirects, Reply, http_server};

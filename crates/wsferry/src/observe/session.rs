@@ -22,9 +22,9 @@ pub fn session_started(
 
 /// A session has ended.
 pub fn session_ended(id: u64, client: ClientAddress, target: &dyn Display, outcome: &Outcome) {
-    let Outcome { cause, close_code, to_target, to_client, duration } = outcome;
+    let Outcome { cause, close_code, to_target, to_client, duration, .. } = outcome;
     let duration = format_args!("{:.3}s", duration.as_secs_f64()).to_string();
-    let detail = cause.detail().escape_debug().to_string();
+    let detail = outcome.detail().escape_debug().to_string();
     macro_rules! line {
         ($level:ident) => {
             $level!(

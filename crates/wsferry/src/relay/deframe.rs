@@ -84,13 +84,14 @@ impl Deframe {
         self.pending.is_some()
     }
 
-    /// Moves what can be moved in one turn; ready when FIN was sent behind everything.
+    /// Moves what can be moved in one turn; ready when FIN was sent behind everything. A side may be
+    /// gone already when nothing more is wanted of it.
     pub fn poll(
         &mut self,
         cx: &mut Context<'_>,
         now: Instant,
-        client: &mut Stream,
-        target: &mut Stream,
+        client: &mut Option<Stream>,
+        target: &mut Option<Stream>,
         machine: &mut Connection,
         tap: &mut Option<Box<dyn Tap>>,
     ) -> Poll<Turn> {
@@ -100,7 +101,10 @@ impl Deframe {
                 return Poll::Ready(Turn::Over);
             }
             if let Some(pending) = &mut self.pending {
-                if !pending.range.is_empty() && self.broken.is_none() {
+                if !pending.range.is_empty()
+                    && self.broken.is_none()
+                    && let Some(target) = target
+                {
                     let Poll::Ready(written) = target.poll_write(cx, pending.bytes()) else {
                         self.stall.blocked(now);
                         return Poll::Pending;
@@ -115,7 +119,9 @@ impl Deframe {
                     }
                     continue;
                 }
-                if self.broken.is_none() {
+                if self.broken.is_none()
+                    && let Some(target) = target
+                {
                     let Poll::Ready(flushed) = target.poll_flush(cx) else {
                         self.stall.blocked(now);
                         return Poll::Pending;
@@ -138,7 +144,10 @@ impl Deframe {
                 self.pending = None;
             }
             if self.end.is_some() {
-                if self.broken.is_none() && !self.was_cut {
+                if self.broken.is_none()
+                    && !self.was_cut
+                    && let Some(target) = target
+                {
                     // An error means that the target has ended already: there is nobody to tell.
                     if target.poll_shutdown(cx).is_pending() {
                         self.stall.blocked(now); // the end of TLS has to wait as other bytes do
@@ -153,6 +162,7 @@ impl Deframe {
                 return Poll::Ready(Turn::More);
             }
             chunks += 1;
+            let Some(client) = client else { return Poll::Pending };
             let mut buffer = Buffer::take(self.size);
             match ready!(client.poll_read(cx, &mut buffer[..self.size.chunk()])) {
                 Ok(0) => self.end = Some(ClientEnd::Lost("connection ended".to_owned())),

@@ -91,24 +91,39 @@ impl Enframe {
         self.pending.is_some() || self.long.as_ref().is_some_and(|long| !long.is_between())
     }
 
+    /// Payload bytes that were written or are about to be: what the client gets before a Close.
+    pub const fn promised(&self) -> u64 {
+        self.bytes + self.payload as u64
+    }
+
+    /// Throws away what is left for the client.
+    pub fn give_up(&mut self) {
+        (self.pending, self.long) = (None, None);
+        self.stall.progress();
+        self.is_finished = true;
+    }
+
     /// Moves what can be moved in one turn. It is over when there is an end to be settled, and when
     /// this half is finished.
     pub fn poll(
         &mut self,
         cx: &mut Context<'_>,
         now: Instant,
-        client: &mut Stream,
-        target: &mut Stream,
+        client: &mut Option<Stream>,
+        target: &mut Option<Stream>,
         machine: &mut Connection,
         tap: &mut Option<Box<dyn Tap>>,
     ) -> Poll<Turn> {
         let mut chunks = 0;
         loop {
-            if self.is_finished {
+            let (false, Some(client)) = (self.is_finished, &mut *client) else {
                 return Poll::Ready(Turn::Over);
-            }
+            };
             if self.is_closing {
                 self.give_up_pipe();
+                if self.is_finished {
+                    continue;
+                }
             }
             if self.holds_back() {
                 let is_last = self.is_alone && machine.is_closed();
@@ -118,9 +133,8 @@ impl Enframe {
                 };
                 self.stall.progress();
                 if let Err(error) = sent {
+                    self.give_up();
                     self.broken = Some(error);
-                    self.is_finished = true;
-                    (self.pending, self.long) = (None, None);
                     return Poll::Ready(Turn::Over);
                 }
                 continue;
@@ -140,9 +154,9 @@ impl Enframe {
             if self.end.is_some() {
                 return Poll::Ready(Turn::Over); // to be settled: a Close follows
             }
-            if self.is_closing {
+            let (false, Some(target)) = (self.is_closing, &mut *target) else {
                 return Poll::Pending;
-            }
+            };
             if chunks == CHUNKS_PER_TURN {
                 return Poll::Ready(Turn::More);
             }
@@ -217,8 +231,8 @@ impl Enframe {
                 self.pending = Some(Pending { buffer: Buffer::of(rest), range });
             }
             Err(error) => {
+                self.give_up();
                 self.broken = Some(error);
-                self.is_finished = true;
             }
         }
     }

@@ -33,8 +33,9 @@ use beat::Beat;
 pub use buffer::CHUNK;
 use deframe::Deframe;
 pub use drain::Drain;
+use ends::Ending;
 use enframe::Enframe;
-use stall::Stall;
+pub(crate) use stall::Stall;
 
 use crate::net::{Farewell, Stream};
 use crate::outcome::Cause;
@@ -108,17 +109,23 @@ pub struct Ended {
     pub to_target: u64,
     /// Payload bytes written to the client.
     pub to_client: u64,
-    /// The client, and how to leave it.
-    pub client: (Stream, Farewell),
-    /// The target, if there is one, and how to leave it.
+    /// The client was reset because it did not take what was left for it in time.
+    pub is_cut: bool,
+    /// Until when both sides are to be left.
+    pub leave_by: Instant,
+    /// The client, if it is still there, and how to leave it.
+    pub client: Option<(Stream, Farewell)>,
+    /// The target, if there is one and it is still there, and how to leave it.
     pub target: Option<(Stream, Farewell)>,
 }
 
 /// One session's two directions.
 #[derive(Debug)]
 pub struct Relay {
-    /// Only taken at the end, or when the relay is dropped before it.
-    streams: Option<Streams>,
+    /// Until it is left, which may be before the end.
+    client: Option<Stream>,
+    /// Until it is left, which may be before the end.
+    target: Option<Stream>,
     tap: Option<Box<dyn Tap>>,
     machine: Connection,
     deframe: Deframe,
@@ -130,20 +137,15 @@ pub struct Relay {
     cause: Option<Cause>,
     /// When to end the session because the gateway stops.
     drain_at: Option<Instant>,
-    /// Until when the target may still send, once the client has closed.
-    linger_until: Option<Instant>,
-    /// Until when the client may answer our Close.
-    close_until: Option<Instant>,
+    ending: Ending,
+    /// When to look whether the target can be left.
+    target_look: Option<Instant>,
+    /// The client was reset because it did not take what was left for it in time.
+    is_cut: bool,
     /// Payload bytes that were sent before the Ping or the Close whose answer is waited for.
     awaited: u64,
     /// How many of them the client had acknowledged when that was last looked at.
     acknowledged: u64,
-}
-
-#[derive(Debug)]
-struct Streams {
-    client: Stream,
-    target: Stream,
 }
 
 impl Relay {
@@ -159,7 +161,8 @@ impl Relay {
         let stall = Stall::new(settings.write_timeout);
         let may_splice = client.is_plain() && target.is_plain() && tap.is_none();
         Self {
-            streams: Some(Streams { client, target }),
+            client: Some(client),
+            target: Some(target),
             tap,
             machine: settings.machine(),
             deframe: Deframe::new(early, stall),
@@ -169,8 +172,9 @@ impl Relay {
             close_timeout: settings.close_timeout,
             cause: None,
             drain_at: None,
-            linger_until: None,
-            close_until: None,
+            ending: Ending::Open,
+            target_look: None,
+            is_cut: false,
             awaited: 0,
             acknowledged: 0,
         }
@@ -207,10 +211,8 @@ impl Relay {
         let now = Instant::now();
         loop {
             let changed = self.poll_halves(cx, now);
-            if self.is_over()
-                && let Some(ended) = self.end()
-            {
-                return Poll::Ready(ended);
+            if self.is_over() {
+                return Poll::Ready(self.end(now));
             }
             if changed {
                 continue;
@@ -236,7 +238,7 @@ impl Relay {
 
     /// Moves both directions as far as they go: whether that made something new to do.
     fn poll_halves(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        let Some(Streams { client, target }) = &mut self.streams else { return false };
+        let (client, target) = (&mut self.client, &mut self.target);
         let machine = &mut self.machine;
         let tap = &mut self.tap;
         let to_target = self.deframe.poll(cx, now, client, target, machine, tap);
@@ -259,9 +261,8 @@ impl Relay {
 /// with RST: a stream that was cut never looks complete.
 impl Drop for Relay {
     fn drop(&mut self) {
-        if let Some(Streams { client, target }) = self.streams.take() {
-            client.abort();
-            target.abort();
+        for stream in [self.client.take(), self.target.take()].into_iter().flatten() {
+            stream.abort();
         }
     }
 }

@@ -2,42 +2,40 @@
 
 use std::time::{Duration, Instant};
 
-/// How many looks the limit is cut into.
-const LOOKS: u8 = 4;
+/// Into how many looks the limit is cut: a stall is ended at most two of them behind it.
+const LOOKS: u32 = 60;
 
-/// Watches one direction's writes. It looks four times within the limit and gives up at the fifth,
-/// so a stall is never ended before the limit and at the latest a quarter of it later. Progress
-/// costs one store, and no timer is touched.
+/// Watches one direction's writes, and ends a stall between the limit and a thirtieth of it later.
+/// Progress costs one store, and no timer is touched.
 ///
-/// A write that is blocked says nothing for as long as the system, or TLS, holds enough: so each
-/// look also asks how far the other machine has come.
+/// A write that is blocked says nothing for as long as the system, or TLS, holds enough: so it looks
+/// again and again how far the other machine has come.
 #[derive(Clone, Copy, Debug)]
 pub struct Stall {
     limit: Duration,
+    /// While a write is blocked: when to look next.
     next_look: Option<Instant>,
-    strikes: u8,
-    /// How far the other machine had come at the last look.
-    taken: u64,
+    /// The last progress, and how far the other machine had come then; `None` before the first look.
+    last: Option<(Instant, u64)>,
 }
 
 impl Stall {
     /// With a limit of zero nothing ever counts as a stall.
     pub const fn new(limit: Duration) -> Self {
-        Self { limit, next_look: None, strikes: 0, taken: u64::MAX }
+        Self { limit, next_look: None, last: None }
     }
 
     /// A write could not go on.
     pub fn blocked(&mut self, now: Instant) {
         if self.next_look.is_none() && !self.limit.is_zero() {
-            self.next_look = now.checked_add(self.limit / u32::from(LOOKS));
+            self.next_look = now.checked_add(self.limit / LOOKS);
         }
     }
 
     /// Some bytes were written.
     pub const fn progress(&mut self) {
         self.next_look = None;
-        self.strikes = 0;
-        self.taken = u64::MAX;
+        self.last = None;
     }
 
     /// When to look.
@@ -51,10 +49,14 @@ impl Stall {
         if self.next_look.is_none_or(|look| now < look) {
             return false;
         }
-        let before = std::mem::replace(&mut self.taken, taken());
-        self.strikes = if self.taken > before { 0 } else { self.strikes + 1 };
-        self.next_look = now.checked_add(self.limit / u32::from(LOOKS));
-        self.strikes > LOOKS
+        let taken = taken();
+        let since = match self.last {
+            Some((since, before)) if taken <= before => since,
+            _ => now, // when it was between two looks is not known: the later one is never too early
+        };
+        self.last = Some((since, taken));
+        self.next_look = now.checked_add(self.limit / LOOKS);
+        now.saturating_duration_since(since) >= self.limit
     }
 }
 
@@ -62,22 +64,35 @@ impl Stall {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_stall_is_never_ended_before_the_limit_and_soon_after_it() {
-        let start = Instant::now();
-        let mut stall = Stall::new(Duration::from_secs(60));
-        stall.blocked(start);
-        let mut now = start;
-        while !stall.elapsed(now, || 7) {
-            now = stall.deadline().unwrap();
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    /// When it gives up, asked at its own moments, where the last progress was `taken` at `at`.
+    fn ends(mut stall: Stall, start: Instant, at: Duration) -> Duration {
+        loop {
+            let now = stall.deadline().unwrap();
+            if stall.elapsed(now, || u64::from(now - start >= at)) {
+                return now - start;
+            }
         }
-        assert!(now - start > Duration::from_secs(60) && now - start <= Duration::from_secs(75));
     }
 
     #[test]
-    fn any_progress_starts_the_wait_anew() {
+    fn a_stall_is_ended_within_two_seconds_behind_its_limit_of_a_minute() {
         let start = Instant::now();
-        let mut stall = Stall::new(Duration::from_secs(60));
+        let mut stall = Stall::new(LIMIT);
+        stall.blocked(start);
+        // The other machine takes its last byte then, and no write comes of it.
+        for at in [0, 1, 999, 1001, 14_999, 30_000, 59_000, 59_999] {
+            let at = Duration::from_millis(at);
+            let took = ends(stall, start, at) - at;
+            assert!(took >= LIMIT && took <= Duration::from_secs(62), "{took:?} behind {at:?}");
+        }
+    }
+
+    #[test]
+    fn any_progress_starts_the_wait_again() {
+        let start = Instant::now();
+        let mut stall = Stall::new(LIMIT);
         stall.blocked(start);
         assert!(!stall.elapsed(start + Duration::from_secs(59), || 7));
         stall.progress();
@@ -89,16 +104,25 @@ mod tests {
     #[test]
     fn a_reader_that_takes_what_the_system_holds_is_no_stall() {
         let start = Instant::now();
-        let mut stall = Stall::new(Duration::from_secs(60));
+        let mut stall = Stall::new(LIMIT);
         stall.blocked(start);
-        for taken in 0..100 {
+        for taken in 0..1000 {
             assert!(!stall.elapsed(stall.deadline().unwrap(), || taken));
         }
         let last = stall.deadline().unwrap();
-        let mut now = last;
-        while !stall.elapsed(now, || 99) {
-            now = stall.deadline().unwrap();
-        }
-        assert!(now - last >= Duration::from_secs(45) && now - last <= Duration::from_secs(75));
+        let took = loop {
+            let now = stall.deadline().unwrap();
+            if stall.elapsed(now, || 999) {
+                break now - last;
+            }
+        };
+        assert!(took >= LIMIT - Duration::from_secs(1) && took <= Duration::from_secs(62));
+    }
+
+    #[test]
+    fn a_limit_of_zero_never_ends_anything() {
+        let mut stall = Stall::new(Duration::ZERO);
+        stall.blocked(Instant::now());
+        assert_eq!(stall.deadline(), None);
     }
 }

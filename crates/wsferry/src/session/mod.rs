@@ -3,26 +3,26 @@
 
 mod echo;
 mod replay;
+mod talk;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::time::timeout;
 use tokio_util::sync::DropGuard;
-use wsferry_proto::CloseReason;
 
 use crate::address::Address;
 use crate::auth::Admitted;
 use crate::client::ClientAddress;
 use crate::error::DialError;
-use crate::net::{Farewell, Stream, farewell};
+use crate::net::{Leaving, Stream};
 use crate::observe;
 use crate::outcome::{Cause, Outcome};
 pub use crate::relay::Drain;
 use crate::relay::{self, Ended, Relay};
 use crate::tap::Tap;
 use crate::target::Dialer;
+use talk::Talk;
 
 /// How sessions run.
 #[derive(Clone, Debug)]
@@ -93,14 +93,14 @@ impl Session {
         dialer: Arc<Dialer>,
         drain: Arc<Drain>,
     ) -> impl Future<Output = ()> + Send {
-        let beginning = Box::pin(self.begin(Arc::clone(&settings), dialer, Arc::clone(&drain)));
+        let beginning = Box::pin(self.begin(settings, dialer, Arc::clone(&drain)));
         async move {
             let (known, begun) = beginning.await;
             let ended = match begun {
                 Begun::Joined(relay) => relay.run(&drain, known.id).await,
                 Begun::Ended(ended) => *ended,
             };
-            Box::pin(known.end(ended, settings.relay.close_timeout)).await;
+            Box::pin(known.end(ended)).await;
         }
     }
 
@@ -134,17 +134,41 @@ impl Session {
 }
 
 impl Known {
-    /// Tells how the session ended, and leaves both sides.
-    async fn end(self: Box<Self>, ended: Ended, patience: Duration) {
-        let outcome = Outcome {
-            cause: ended.cause,
-            close_code: ended.close_code,
-            to_target: ended.to_target,
-            to_client: ended.to_client,
-            duration: self.started.elapsed(),
+    /// Leaves both sides, at the same time, and tells how the session ended as soon as it is known
+    /// whether the client got its end.
+    async fn end(self: Box<Self>, ended: Ended) {
+        let duration = self.started.elapsed();
+        let until = ended.leave_by.into();
+        let leave = |(stream, how)| Leaving::new(stream, how, until);
+        let (mut client, target) = (ended.client.map(leave), ended.target.map(leave));
+        let leave_client = async {
+            let is_delivered = match &mut client {
+                Some(client) => client.deliver().await,
+                None => true,
+            };
+            let is_cut = ended.is_cut || !is_delivered;
+            let outcome = Outcome {
+                cause: ended.cause,
+                close_code: if is_cut { 1006 } else { ended.close_code },
+                is_cut,
+                to_target: ended.to_target,
+                to_client: ended.to_client,
+                duration,
+            };
+            observe::session_ended(self.id, self.address, &self.target, &outcome);
+            match client {
+                Some(mut client) if is_cut => client.abort(),
+                Some(client) => client.end().await,
+                None => {}
+            }
         };
-        observe::session_ended(self.id, self.address, &self.target, &outcome);
-        leave(ended.client, ended.target, patience).await;
+        let leave_target = async {
+            if let Some(mut target) = target {
+                target.deliver().await;
+                target.end().await;
+            }
+        };
+        tokio::join!(leave_client, leave_target);
     }
 }
 
@@ -161,29 +185,12 @@ async fn dial(
     }
 }
 
-/// Leaves both sides, at the same time.
-async fn leave(client: (Stream, Farewell), target: Option<(Stream, Farewell)>, patience: Duration) {
-    let client = farewell(client.0, client.1, patience);
-    match target {
-        Some((target, how)) => drop(tokio::join!(client, farewell(target, how, patience))),
-        None => client.await,
-    }
-}
-
 /// Tells a client by a Close that its target cannot be reached: a page can read that, and could not
 /// read an HTTP status.
-async fn refuse(mut client: Stream, error: DialError, settings: &relay::Settings) -> Ended {
+async fn refuse(client: Stream, error: DialError, settings: &relay::Settings) -> Ended {
     let cause = match error {
         DialError::TimedOut => Cause::ConnectTimeout(error.to_string()),
         other => Cause::TargetUnreachable(other.to_string()),
     };
-    let mut machine = settings.machine();
-    let mut close_code = 1006;
-    if let Some((code, reason)) = cause.close() {
-        close_code = code.get();
-        machine.close(&CloseReason::new(code, &reason));
-    }
-    let _ = timeout(settings.close_timeout, echo::send_owed(&mut client, &mut machine)).await;
-    let client = (client, Farewell::Polite);
-    Ended { cause, close_code, to_target: 0, to_client: 0, client, target: None }
+    Talk::new(client, &[], settings).end(cause, (0, 0)).await
 }

@@ -6,22 +6,19 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use wsferry_proto::{CloseReason, Connection, Event, Kind, MAX_HEADER};
+use wsferry_proto::Kind;
 
-use super::echo::{ended, send_owed};
+use super::talk::{Said, Talk};
 use crate::address::{Recording, Speed};
-use crate::error::words;
 use crate::net::Stream;
 use crate::outcome::{Cause, Direction};
 use crate::record::{Frame, ReadError, Reader};
-use crate::relay::{self, CHUNK, Ended};
+use crate::relay::{self, Ended};
 use crate::tap::Tap;
 
 /// About as many bytes are read ahead.
@@ -29,13 +26,10 @@ const AHEAD: usize = 256 * 1024;
 
 /// A session with a recording.
 struct Replay {
-    machine: Connection,
-    client: Stream,
+    talk: Talk,
     kind: Kind,
     max_message: usize,
     speed: Speed,
-    write_timeout: Duration,
-    close_timeout: Duration,
     tap: Option<Box<dyn Tap>>,
     received: u64,
     sent: u64,
@@ -51,116 +45,68 @@ pub(super) async fn run(
     tap: Option<Box<dyn Tap>>,
 ) -> Ended {
     let mut replay = Replay {
-        machine: settings.machine(),
-        client,
+        talk: Talk::new(client, &early, settings),
         kind: settings.send,
         max_message: settings.longest_message(),
         speed: recording.speed,
-        write_timeout: match settings.write_timeout {
-            Duration::ZERO => Duration::MAX,
-            limit => limit,
-        },
-        close_timeout: settings.close_timeout,
         tap,
         received: 0,
         sent: 0,
     };
+    drop(early);
     let frames = Frames::new(recording.path.clone());
-    let cause = replay.until_end(early, frames, drain).await;
-    replay.close(&cause).await;
-    ended(cause, &replay.machine, replay.client, (replay.received, replay.sent))
+    let cause = match replay.play(frames, drain).await {
+        Ok(()) => Cause::TargetClosed,
+        Err(cause) => cause,
+    };
+    replay.talk.end(cause, (replay.received, replay.sent)).await
 }
 
 impl Replay {
-    async fn until_end(
-        &mut self,
-        early: Bytes,
-        mut frames: Frames,
-        drain: &CancellationToken,
-    ) -> Cause {
-        let mut room = vec![0; CHUNK.max(early.len())];
-        room[..early.len()].copy_from_slice(&early);
-        if let Err(cause) = self.take(&mut room[..early.len()]).await {
-            return cause;
-        }
-        drop(early);
+    /// Plays the recording to its end: why the session ends before it, if it does.
+    async fn play(&mut self, mut frames: Frames, drain: &CancellationToken) -> Result<(), Cause> {
+        self.hear()?;
         let started = Instant::now();
         loop {
-            let frame = match frames.next().await {
-                Ok(Some(frame)) => frame,
-                Ok(None) => return Cause::TargetClosed,
-                Err(error) => return Cause::TargetFailed(error.to_string()),
+            let next = frames.next().await;
+            let Some(frame) = next.map_err(|error| Cause::TargetFailed(error.to_string()))? else {
+                return Ok(());
             };
             let due = started.checked_add(self.speed.due(frame.at));
-            if let Err(cause) = self.listen_until(due, &mut room, drain).await {
-                return cause;
-            }
-            if let Err(cause) = self.send(&frame.payload).await {
-                return cause;
-            }
+            self.listen_until(due, drain).await?;
+            self.send(&frame.payload, drain).await?;
         }
     }
 
-    /// Reads what the client says until a frame is due, and once at least.
+    /// Hears what the client says until a frame is due, and once at least. A client that never
+    /// pauses does not hold the recording up.
     async fn listen_until(
         &mut self,
         due: Option<Instant>,
-        room: &mut [u8],
         drain: &CancellationToken,
     ) -> Result<(), Cause> {
         loop {
-            let silence = self.machine.poll_timeout();
-            tokio::select! {
-                biased; // what the client says counts before its silence does
-                () = drain.cancelled() => return Err(Cause::Drained),
-                read = self.client.read(room) => {
-                    let length = match read {
-                        Ok(0) => return Err(Cause::ClientLost("connection ended".to_owned())),
-                        Ok(length) => length,
-                        Err(error) => return Err(Cause::ClientLost(words(&error))),
-                    };
-                    self.take(&mut room[..length]).await?;
-                    // A client that never pauses does not hold the recording up.
-                    if due.is_some_and(|due| due <= Instant::now()) {
-                        return Ok(());
-                    }
-                }
-                () = until(due) => return Ok(()),
-                () = until(silence) => {
-                    if self.machine.handle_timeout(Instant::now(), false) {
-                        return Err(Cause::KeepAliveTimeout);
-                    }
-                    self.write(&[]).await?;
-                }
+            self.talk.next(true, due, drain).await?;
+            self.hear()?;
+            if due.is_some_and(|due| due <= Instant::now()) {
+                return Ok(());
             }
         }
     }
 
     /// Takes what the client sent: why the session ends, if it does.
-    async fn take(&mut self, bytes: &mut [u8]) -> Result<(), Cause> {
-        let mut at = 0;
-        while at < bytes.len() {
-            let (taken, event) = self.machine.handle_bytes(Instant::now(), &mut bytes[at..]);
-            let start = at;
-            at += taken;
-            match event {
-                Some(Event::Payload(payload)) => {
-                    let slice = &bytes[start + payload.range.start..start + payload.range.end];
-                    self.received += slice.len() as u64;
+    fn hear(&mut self) -> Result<(), Cause> {
+        while let Some(said) = self.talk.said() {
+            match said {
+                Said::Payload { range, .. } => {
+                    self.received += range.len() as u64;
                     if let Some(tap) = &mut self.tap {
-                        tap.payload(Direction::ToTarget, slice);
+                        tap.payload(Direction::ToTarget, self.talk.slice(&range));
                     }
                 }
-                Some(Event::Close(_)) => {
-                    self.machine.reply();
-                    self.write(&[]).await?;
-                    return Err(Cause::ClientClosed);
-                }
-                Some(Event::Failed(violation)) => return Err(Cause::ProtocolError(violation)),
-                Some(Event::Ping) | None => {}
-            }
-            if self.machine.owes_control() || taken == 0 {
-                self.write(&[]).await?;
+                Said::Close => return Err(Cause::ClientClosed),
+                Said::Failed(violation) => return Err(Cause::ProtocolError(violation)),
+                Said::Other => {}
             }
         }
         Ok(())
@@ -168,7 +114,7 @@ impl Replay {
 
     /// Sends what was recorded as one message, as several where it is too large for one; an empty one
     /// is none.
-    async fn send(&mut self, payload: &[u8]) -> Result<(), Cause> {
+    async fn send(&mut self, payload: &[u8], drain: &CancellationToken) -> Result<(), Cause> {
         let text = match self.kind {
             Kind::Binary => None,
             Kind::Text => Some(std::str::from_utf8(payload).map_err(|_| Cause::TargetNotText)?),
@@ -179,53 +125,27 @@ impl Replay {
             if let Some(text) = text {
                 end = text.floor_char_boundary(end);
             }
-            self.send_message(&payload[at..end]).await?;
+            self.send_message(&payload[at..end], drain).await?;
             at = end;
         }
         Ok(())
     }
 
-    async fn send_message(&mut self, payload: &[u8]) -> Result<(), Cause> {
-        let length = payload.len() as u64;
-        let Some(header) = self.machine.send(self.kind, true, true, length, None) else {
-            return Ok(());
-        };
+    async fn send_message(
+        &mut self,
+        payload: &[u8],
+        drain: &CancellationToken,
+    ) -> Result<(), Cause> {
         if let Some(tap) = &mut self.tap {
             tap.payload(Direction::ToClient, payload);
         }
-        let mut head = [0; MAX_HEADER];
-        let head_length = header.write_to(&mut head);
-        self.write(&[&head[..head_length], payload].concat()).await?;
-        self.sent += length;
+        self.talk.say(self.kind, true, true, payload);
+        while !self.talk.is_idle() {
+            self.talk.next(true, None, drain).await?;
+            self.hear()?;
+        }
+        self.sent += payload.len() as u64;
         Ok(())
-    }
-
-    /// Writes a frame, and what the protocol owes behind it.
-    async fn write(&mut self, frame: &[u8]) -> Result<(), Cause> {
-        let writing = async {
-            self.client.write_all(frame).await?;
-            self.client.flush().await?;
-            send_owed(&mut self.client, &mut self.machine).await
-        };
-        match timeout(self.write_timeout, writing).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Cause::ClientLost(words(&error))),
-            Err(_) => Err(Cause::WriteTimeout(Direction::ToClient)),
-        }
-    }
-
-    async fn close(&mut self, cause: &Cause) {
-        if let Some((code, reason)) = cause.close() {
-            self.machine.close(&CloseReason::new(code, &reason));
-        }
-        let _ = timeout(self.close_timeout, send_owed(&mut self.client, &mut self.machine)).await;
-    }
-}
-
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }
 

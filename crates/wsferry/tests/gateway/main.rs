@@ -32,6 +32,8 @@ mod names;
 mod own_auth;
 mod recording;
 mod replaying;
+#[cfg(unix)] // sockets
+mod rig;
 mod service;
 mod stopping;
 mod support;
@@ -44,5 +46,7 @@ mod token_redis;
 mod tokens;
 #[cfg(unix)]
 mod unix_sockets;
+#[cfg(unix)] // sockets
+mod unread_ends;
 #[cfg(target_os = "linux")]
 mod wrapped;

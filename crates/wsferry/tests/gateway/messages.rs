@@ -1,114 +1,24 @@
 //! How the target's bytes are cut into messages: docs/protocol.md §2, and `--max-message`.
 
-use std::path::PathBuf;
-
 use futures_util::StreamExt;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixListener};
-use tokio::sync::mpsc;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use wsferry::net::tls::ConnectorSettings;
 use wsferry::server::Config;
 use wsferry_proto::Kind;
 use wsferry_testkit::patience::{soon, within};
-use wsferry_testkit::pki::Pki;
 use wsferry_testkit::raw::{BINARY, CLOSE, FIN, Frames, PING, PONG, TEXT, close, frame};
 use wsferry_testkit::stream::{Checker, Dice};
 use wsferry_testkit::targets;
 
-use crate::delivery::{DOWN, be_patient};
+use crate::delivery::DOWN;
+use crate::rig::{Kin, Rig, Side, rows};
 use crate::support::{Running, config, config_with};
-use crate::tls_settings::{client, localhost, settings};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
-
-/// A client's or a target's side, whatever it is made of.
-trait Bytes: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Bytes for S {}
-type Side = Box<dyn Bytes>;
-
-/// What the other side of the target is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kin {
-    Tcp,
-    Unix,
-    Tls,
-}
-
-/// A gateway with its target, whose sides come to the test.
-struct Rig {
-    pki: Pki,
-    gateway: Running,
-    targets: mpsc::UnboundedReceiver<Side>,
-    secure: bool,
-    _folder: tempfile::TempDir,
-}
-
-impl Rig {
-    async fn start(secure: bool, kin: Kin, change: impl FnOnce(&mut Config)) -> Self {
-        let pki = Pki::new();
-        let folder = tempfile::tempdir().unwrap();
-        let (send, targets) = mpsc::unbounded_channel::<Side>();
-        let name = match kin {
-            Kin::Tcp => {
-                let mut target = targets::by_hand().await;
-                let name = target.address().to_string();
-                tokio::spawn(
-                    async move { while send.send(Box::new(target.report().await)).is_ok() {} },
-                );
-                name
-            }
-            Kin::Unix => {
-                let path: PathBuf = folder.path().join("target");
-                let listener = UnixListener::bind(&path).unwrap();
-                tokio::spawn(async move {
-                    while let Ok((stream, _)) = listener.accept().await {
-                        let _ = send.send(Box::new(stream));
-                    }
-                });
-                format!("unix_socket:{}", path.display())
-            }
-            Kin::Tls => {
-                let mut target = crate::tls::by_hand(&pki.server("target")).await;
-                let name = target.address().to_string();
-                tokio::spawn(
-                    async move { while send.send(Box::new(target.report().await)).is_ok() {} },
-                );
-                name
-            }
-        };
-        let (ca, pair) = (pki.ca(), pki.server("gateway"));
-        let config = config_with(name, |config| {
-            be_patient(config);
-            if secure {
-                config.tls = Some(settings(&pair));
-            }
-            if kin == Kin::Tls {
-                config.target_tls = Some(ConnectorSettings { ca: Some(ca), verify: true });
-            }
-            change(config);
-        });
-        let gateway = Running::start(config).await;
-        Self { pki, gateway, targets, secure, _folder: folder }
-    }
-
-    /// A session: the client's side and the target's.
-    async fn open(&mut self) -> (Frames<Side>, Side) {
-        let stream = soon(TcpStream::connect(self.gateway.address())).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let side: Side = if self.secure {
-            let connector = tokio_rustls::TlsConnector::from(client(&self.pki));
-            Box::new(soon(connector.connect(localhost(), stream)).await.unwrap())
-        } else {
-            Box::new(stream)
-        };
-        let frames = Frames::open(side).await;
-        (frames, soon(self.targets.recv()).await.unwrap())
-    }
-}
 
 /// Lets bytes of the target lie ready before the gateway reads any of them: a Ping's answer proves
 /// that the gateway waits, and all is written while its only thread is this one.
@@ -137,14 +47,6 @@ async fn lengths(frames: &mut Frames<Side>, bytes: &[u8], first: u8) -> Vec<usiz
     }
     assert!(all == bytes);
     lengths
-}
-
-fn rows() -> impl Iterator<Item = (bool, Kin, bool)> {
-    [false, true].into_iter().flat_map(|secure| {
-        [Kin::Tcp, Kin::Unix, Kin::Tls]
-            .into_iter()
-            .flat_map(move |kin| [false, true].map(|splice| (secure, kin, splice)))
-    })
 }
 
 /// The lengths that so many bytes come in.
