@@ -3,11 +3,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::task::yield_now;
+use tokio::time::timeout;
 use wsferry_proto::{Header, Mask, Opcode};
 
 use crate::patience::soon;
@@ -395,6 +397,24 @@ impl Client {
     /// When the connection ends instead.
     pub async fn frame(&mut self) -> Frame {
         soon(self.reader.next()).await.expect("a frame comes before the end")
+    }
+
+    /// Waits until no more bytes come, though none is read: everything on the way is full.
+    ///
+    /// # Panics
+    /// When the connection ends.
+    pub async fn until_full(&mut self) {
+        let mut room = vec![0; 16 << 20];
+        let mut held = 0;
+        let mut grows = async |held: &mut usize| loop {
+            let now = self.stream().peek(&mut room).await.expect("the connection is open");
+            if now > *held {
+                *held = now;
+                return;
+            }
+            yield_now().await;
+        };
+        while timeout(Duration::from_millis(300), grows(&mut held)).await.is_ok() {}
     }
 
     /// Reads data frames until there are `length` bytes of payload.

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest, ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wsferry::address::{Address, Recording, Speed};
@@ -91,21 +90,6 @@ async fn assert_reset(frames: &mut Frames<ReadHalf<Side>>) {
         }
     };
     assert_eq!(end, End::Rst);
-}
-
-/// Waits until no more bytes come that are not read.
-async fn until_full(stream: &TcpStream) {
-    let mut room = vec![0; 16 << 20];
-    let mut held = 0;
-    let mut grows = async |held: &mut usize| loop {
-        let now = stream.peek(&mut room).await.unwrap();
-        if now > *held {
-            *held = now;
-            return;
-        }
-        tokio::task::yield_now().await;
-    };
-    while timeout(Duration::from_millis(300), grows(&mut held)).await.is_ok() {}
 }
 
 fn quick(config: &mut Config, write_timeout: Duration) {
@@ -239,7 +223,7 @@ async fn a_recording_is_not_played_to_a_client_that_has_closed_and_reads_nothing
         let gateway = Running::start(config).await;
         let mut client = gateway.client().await;
         client.frame().await;
-        until_full(client.stream()).await;
+        client.until_full().await;
         client.send(begins.bytes()).await;
         let stream = client.into_stream();
         soon(stream.ready(Interest::ERROR)).await.unwrap();

@@ -1,11 +1,14 @@
-//! `--timeout` and `--idle-timeout`: the program ends by itself.
+//! `--timeout` and `--idle-timeout`: the program ends by itself. What `--close-timeout` says in the log.
 
 use std::time::{Duration, Instant};
 
 use futures_util::SinkExt;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use wsferry_testkit::patience::soon;
+use wsferry_testkit::raw::{self, close};
+use wsferry_testkit::targets;
 
 use crate::support::{connect, hear, leave, try_connect, wsferry};
 
@@ -92,4 +95,24 @@ async fn a_time_longer_than_a_clock_can_tell_is_taken() {
     let program = wsferry(&words);
     leave(connect(program.port().await).await).await;
     assert_eq!(program.exit().await.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_take_its_end_is_logged_as_cut_with_1006() {
+    let mut target = targets::Target::start(|mut stream: TcpStream| async move {
+        let piece = vec![b'd'; 64 * 1024];
+        while stream.write_all(&piece).await.is_ok() {}
+    })
+    .await;
+    for begins in [close(1000, b"bye"), vec![0x82, 0x01, b'x']] {
+        let address = target.address().to_string();
+        let limits = ["--write-timeout", "0", "--close-timeout", "0.3", "--linger", "0.1"];
+        let program = wsferry(&[&["127.0.0.1:0", &address], &limits[..]].concat());
+        let port = program.port().await;
+        let mut client = raw::Client::open(([127, 0, 0, 1], port).into()).await;
+        client.until_full().await;
+        client.send(&begins).await;
+        program.line(&["session ended", "close_code=1006", "cut: the client"]).await;
+        target.report().await;
+    }
 }
