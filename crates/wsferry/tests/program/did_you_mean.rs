@@ -145,6 +145,22 @@ async fn a_command_that_was_not_written_quite_right_is_told() {
     }
 }
 
+#[tokio::test]
+async fn an_origin_and_a_host_are_told_without_what_is_too_much() {
+    let origin = "27016 echo: --allow-origin";
+    let host = "27016 echo: --allow-host";
+    for (line, meant) in [
+        (format!("{origin} https://example.com/chat"), "--allow-origin https://example.com"),
+        (format!("{origin} example.com"), "--allow-origin https://example.com"),
+        (format!("{origin} localhost:5173"), "--allow-origin http://localhost:5173"),
+        (format!("{host} https://play.example.com/"), "--allow-host play.example.com"),
+        (format!("{host} play.example.com:443"), "--allow-host play.example.com"),
+    ] {
+        let line = &line;
+        assert_says(&folder(), line, &[&format!("Did you mean: {meant}")]).await;
+    }
+}
+
 /// What stands behind `--` is a program.
 #[tokio::test]
 async fn no_tip_puts_an_option_behind_two_dashes() {

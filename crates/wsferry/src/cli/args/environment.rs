@@ -200,8 +200,10 @@ mod tests {
     use super::*;
 
     /// Values of every kind: each option takes one of them.
-    const VALUES: [&str; 16] = [
+    const VALUES: [&str; 18] = [
         "1",
+        "64KiB",
+        "20/s",
         "0600",
         "text",
         "exit",

@@ -63,6 +63,35 @@ fn did_you_mean(wrong: &str, lines: &[Vec<String>], called: Called) -> Misuse {
     format!("{wrong}. Did you mean: {}", lines.join(", or: "))
 }
 
+/// A sentence about an origin or a host that has more to it, or less. `option` is its name, or that of
+/// its variable.
+pub(super) fn for_value(option: &str, value: &str) -> Option<Misuse> {
+    let (scheme, rest) = value.split_once("://").unwrap_or(("", value));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (what, meant) = match option {
+        "--allow-origin" | "WSFERRY_ALLOW_ORIGIN" => {
+            let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+            let is_here = host.parse().is_ok_and(|host| is_here(&host));
+            let usual = if is_here { "http" } else { "https" };
+            let origin =
+                format!("{}://{authority}", if scheme.is_empty() { usual } else { scheme });
+            let is_good = config::allow_origin(&origin).is_ok();
+            let what = "an origin: a scheme, a host and perhaps a port, without a path";
+            (what, Some(origin).filter(|_| is_good))
+        }
+        "--allow-host" | "WSFERRY_ALLOW_HOST" => {
+            let host = match authority.rsplit_once(':') {
+                Some((host, port)) if !port.ends_with(']') => host,
+                _ => authority,
+            };
+            let is_good = config::allow_host(host).is_ok();
+            ("the name of a host, without a port", Some(host.to_owned()).filter(|_| is_good))
+        }
+        _ => return None,
+    };
+    Some(format!("{value:?} is not {what}. Did you mean: {option} {}", meant?))
+}
+
 /// `wsferry` and words, as a shell takes them.
 pub(super) fn command_line(called: Called, words: &[String]) -> String {
     let name = match called {

@@ -227,6 +227,13 @@ fn plain_words<T: CommandFactory>(
             hints::for_command(&typed, called)
                 .or_else(|| aliases::instead_of(option, words, called))
         }
+        (ErrorKind::ValueValidation, Some(ContextValue::String(option))) => {
+            let option = option.split([' ', '=']).next().unwrap_or_default();
+            match error.get(ContextKind::InvalidValue) {
+                Some(ContextValue::String(value)) => hints::for_value(option, value),
+                _ => None,
+            }
+        }
         _ => None,
     };
     // clap takes a third positional for the name of a subcommand, and says so.
