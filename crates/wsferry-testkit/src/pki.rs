@@ -101,6 +101,48 @@ impl Pki {
         self.write(name, &server().self_signed(&key).unwrap().pem(), &key)
     }
 
+    /// What everybody makes with `openssl req -x509`: it calls itself a CA, and has only the common
+    /// name `localhost`.
+    pub fn self_signed_by_openssl(&self, name: &str, days: &str) -> Pair {
+        let pair = Pair {
+            cert: self.path(&format!("{name}.crt")),
+            key: self.path(&format!("{name}.key")),
+        };
+        openssl(
+            &[
+                &["req", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=localhost"],
+                &["-days", days, "-keyout", argument(&pair.key), "-out", argument(&pair.cert)][..],
+            ]
+            .concat(),
+        );
+        pair
+    }
+
+    /// What `openssl x509 -req` makes of a request: a certificate of version 1, without extensions,
+    /// for the common name `localhost`.
+    pub fn version_1(&self, name: &str) -> Pair {
+        let pair = Pair {
+            cert: self.path(&format!("{name}.crt")),
+            key: self.path(&format!("{name}.key")),
+        };
+        let request = self.path(&format!("{name}.csr"));
+        openssl(
+            &[
+                &["req", "-new", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=localhost"],
+                &["-keyout", argument(&pair.key), "-out", argument(&request)][..],
+            ]
+            .concat(),
+        );
+        openssl(
+            &[
+                &["x509", "-req", "-days", "2", "-in", argument(&request)],
+                &["-signkey", argument(&pair.key), "-out", argument(&pair.cert)][..],
+            ]
+            .concat(),
+        );
+        pair
+    }
+
     /// For a client with a common name, signed by the root.
     pub fn client(&self, name: &str, common_name: &str) -> Pair {
         self.issue(name, &client(common_name), &key())

@@ -47,6 +47,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["jose"]),
     ("redis", &["token"]),
     ("rustls_native_certs", &["net"]),
+    ("webpki", &["net"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

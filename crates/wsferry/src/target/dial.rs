@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::attempts::{connect, connect_any, in_turn};
 use crate::address::Address;
 use crate::error::{DialError, words};
-use crate::net::tls::Connector;
+use crate::net::tls::{Connector, target_words};
 use crate::net::{ResolveError, Resolver, Socket, Stream};
 
 /// How long the address that answered is tried first.
@@ -61,7 +61,7 @@ impl Dialer {
         let no_tls = |error: String| DialError::Tls(error);
         let name = Connector::server_name(host).map_err(|error| no_tls(error.to_string()))?;
         let secured = stream.connect_tls(tls.config(), name).await;
-        secured.map_err(|error| no_tls(words(&error)))
+        secured.map_err(|error| no_tls(target_words(&error)))
     }
 
     async fn connect(&self, target: &Address, until: Instant) -> Result<Stream, DialError> {

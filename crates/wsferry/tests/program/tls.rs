@@ -168,35 +168,60 @@ async fn a_certificate_that_changes_is_told_once_and_an_expired_one_is_a_warning
     assert!(kept <= 2, "once, and once more when half of the pair was there: {kept}");
 }
 
-#[tokio::test]
-async fn a_target_with_tls_is_reached_and_its_certificate_is_looked_at() {
-    let pki = Pki::new();
-    let pair = pki.server("target");
+/// OpenSSL's own server, which sends each line back reversed, and where it listens.
+async fn openssl_server(
+    pair: &Pair,
+    version: &str,
+) -> (Program, wsferry_testkit::program::ReservedPort) {
     let place = wsferry_testkit::program::ReservedPort::new();
     let number = place.number().to_string();
     let mut server = tokio::process::Command::new("openssl");
-    server.args(["s_server", "-quiet", "-rev", "-accept", &number]);
+    server.args(["s_server", "-quiet", "-rev", version, "-accept", &number]);
     server.arg("-cert").arg(&pair.cert).arg("-key").arg(&pair.key);
-    let _server = Program::spawn(server);
+    let server = Program::spawn(server);
     soon(async {
         while TcpStream::connect(("127.0.0.1", place.number())).await.is_err() {
             tokio::task::yield_now().await;
         }
     })
     .await;
+    (server, place)
+}
 
-    let target = format!("localhost:{number}");
+async fn is_reversed(program: &Program) {
+    let mut client = connect(program.port().await).await;
+    say(&mut client, "stressed\n").await;
+    hear(&mut client, "desserts\n").await;
+}
+
+#[tokio::test]
+async fn a_target_with_tls_is_reached_and_its_certificate_is_looked_at() {
+    let pki = Pki::new();
+    let (_server, place) = openssl_server(&pki.server("target"), "-tls1_3").await;
+    let target = format!("localhost:{}", place.number());
     let to_target = ["127.0.0.1:0", &target, "--ssl-target"];
     for more in [&["--ssl-target-cafile", spell(&pki.ca())][..], &["--ssl-target-insecure"]] {
-        let program = wsferry(&[&to_target[..], more].concat());
-        let mut client = connect(program.port().await).await;
-        say(&mut client, "stressed\n").await;
-        hear(&mut client, "desserts\n").await;
+        is_reversed(&wsferry(&[&to_target[..], more].concat())).await;
     }
     let program = wsferry(&to_target);
     let client = connect(program.port().await).await;
     let (code, reason) = hear_close(client).await;
     assert!(code == 1011 && reason.contains("no TLS connection"), "{code} {reason}");
+    program.line(&["WARN", "session ended", "not trusted", "--ssl-target-cafile FILE"]).await;
+}
+
+#[cfg(target_os = "linux")] // elsewhere the store is not a file
+#[tokio::test]
+async fn a_target_whose_own_certificate_is_in_the_store_of_the_system_is_trusted() {
+    let pki = Pki::new();
+    let (ca, v1) = (pki.self_signed_by_openssl("ca", "2"), pki.version_1("v1"));
+    for (pair, version) in [(&ca, "-tls1_3"), (&v1, "-tls1_3"), (&v1, "-tls1_2")] {
+        let (_server, place) = openssl_server(pair, version).await;
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_wsferry"));
+        command.args(["127.0.0.1:0", &format!("localhost:{}", place.number()), "--ssl-target"]);
+        command.env("SSL_CERT_FILE", &pair.cert).env_remove("SSL_CERT_DIR");
+        is_reversed(&Program::spawn(command)).await;
+    }
 }
 
 #[tokio::test]

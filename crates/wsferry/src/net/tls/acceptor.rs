@@ -199,7 +199,7 @@ impl ClientAuthority {
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
         let roots = match self {
-            Self::System => authority::of_system()?,
+            Self::System => authority::of_system()?.0,
             Self::File(path) => authority::of_file(path)?.0,
         };
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))

@@ -22,15 +22,15 @@ pub(super) fn of_file(
     Ok((roots, certificates))
 }
 
-/// The CAs of the system, or of `SSL_CERT_FILE` and `SSL_CERT_DIR`. Those that cannot be used are
-/// left out: there are always some.
-pub(super) fn of_system() -> Result<RootCertStore, TlsError> {
+/// The CAs of the system, or of `SSL_CERT_FILE` and `SSL_CERT_DIR`, and the certificates as they are
+/// there. Those that cannot be used are left out: there are always some.
+pub(super) fn of_system() -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TlsError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(found.certs);
+    let (added, _) = roots.add_parsable_certificates(found.certs.iter().cloned());
     if added == 0 {
         let reason = found.errors.first().map(|error| format!(": {error}")).unwrap_or_default();
         return Err(TlsError::NoSystemAuthorities { reason });
     }
-    Ok(roots)
+    Ok((roots, found.certs))
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::CertificateDer;
-use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate, X509Version};
 
 /// From when until when a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(super) struct Facts {
     pub(super) public_key: Vec<u8>,
     /// Its dates.
     pub(super) validity: Validity,
+    /// Whether it is of X.509 version 1, which has no extensions.
+    pub(super) is_version_1: bool,
     /// Whether its names are where they belong (RFC 6125 §6.4.4), and not only the common name.
     pub(super) has_alternative_names: bool,
 }
@@ -41,6 +43,7 @@ pub(super) fn facts(certificate: &CertificateDer<'_>) -> Result<Facts, String> {
     let validity = parsed.validity();
     let names = parsed.subject_alternative_name().map_err(|error| error.to_string())?;
     Ok(Facts {
+        is_version_1: parsed.version() == X509Version::V1,
         has_alternative_names: names.is_some(),
         public_key: parsed.public_key().raw.to_vec(),
         validity: Validity { from: time(validity.not_before), until: time(validity.not_after) },

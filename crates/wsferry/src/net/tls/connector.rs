@@ -19,8 +19,8 @@ const REMEMBERED: usize = 256;
 /// What TLS towards targets is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectorSettings {
-    /// The CAs whose signature a target's certificate must have, PEM; a target's own self-signed
-    /// certificate counts too. `None`: those of the system.
+    /// The CAs whose signature a target's certificate must have, PEM; the target's own certificate
+    /// counts too. `None`: those of the system.
     pub ca: Option<PathBuf>,
     /// Whether the certificates of targets are verified at all.
     pub verify: bool,
@@ -42,10 +42,13 @@ impl Connector {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = match (&settings.ca, settings.verify) {
             (_, false) => Arc::new(Unverified::new(&provider)),
-            (None, true) => verifier(authority::of_system()?, &provider)?,
-            (Some(path), true) => {
-                let (roots, certificates) = authority::of_file(path)?;
-                Arc::new(Pinned::new(verifier(roots, &provider)?, certificates))
+            (ca, true) => {
+                let (roots, known) = match ca {
+                    Some(path) => authority::of_file(path)?,
+                    None => authority::of_system()?,
+                };
+                let algorithms = provider.signature_verification_algorithms;
+                Arc::new(Pinned::new(verifier(roots, &provider)?, known, algorithms))
             }
         };
         let mut config = ClientConfig::builder_with_provider(provider)

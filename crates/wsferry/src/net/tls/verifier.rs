@@ -1,34 +1,38 @@
-//! Two ways to look at a target's certificate that the TLS library does not have: a self-signed one
-//! that is known, and not at all.
+//! Two ways to look at a target's certificate that the TLS library does not have: one that is known
+//! itself, and not at all.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use webpki::RawPublicKeyEntity;
 
 use super::certificate::{self, Facts};
 
-/// Verifies by the CAs of a file, and takes a certificate that is itself in the file.
+/// Verifies by CAs, and takes a certificate that is itself among those that are trusted.
 ///
-/// The library's verifier refuses that for what `openssl req -x509` makes: a certificate that calls
-/// itself a CA. OpenSSL takes it.
+/// The library's verifier refuses that for what `openssl req -x509` makes, a certificate that calls
+/// itself a CA, and for certificates of version 1, which `openssl x509 -req` makes and many devices
+/// have. OpenSSL takes both.
 #[derive(Debug)]
 pub(super) struct Pinned {
     by_authority: Arc<WebPkiServerVerifier>,
     known: Vec<CertificateDer<'static>>,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Pinned {
     pub(super) const fn new(
         by_authority: Arc<WebPkiServerVerifier>,
         known: Vec<CertificateDer<'static>>,
+        algorithms: WebPkiSupportedAlgorithms,
     ) -> Self {
-        Self { by_authority, known }
+        Self { by_authority, known, algorithms }
     }
 
     /// A known certificate must still be in time and for this name.
@@ -48,10 +52,39 @@ impl Pinned {
             let early = CertificateError::NotValidYetContext { time: now, not_before };
             return Err(Error::InvalidCertificate(early));
         }
-        match verify_server_name(&ParsedCertificate::try_from(certificate)?, server_name) {
-            Err(_) if is_common_name(certificate, &facts, server_name) => Ok(()),
-            result => result,
+        if is_common_name(certificate, &facts, server_name) {
+            return Ok(());
         }
+        if facts.is_version_1 {
+            return Err(Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+                expected: server_name.to_owned(),
+                presented: certificate::common_names(certificate),
+            }));
+        }
+        verify_server_name(&ParsedCertificate::try_from(certificate)?, server_name)
+    }
+
+    /// Verifies a signature by the key of a certificate of version 1, which the library does not
+    /// read. `None`: it is of another version.
+    fn verify_by_key(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Option<Result<HandshakeSignatureValid, Error>> {
+        let facts = certificate::facts(certificate).ok().filter(|facts| facts.is_version_1)?;
+        let key = SubjectPublicKeyInfoDer::from(facts.public_key);
+        let mut algorithms = self.algorithms.mapping.iter();
+        let (_, algorithms) = algorithms.find(|(scheme, _)| *scheme == signed.scheme)?;
+        let key = RawPublicKeyEntity::try_from(&key).ok()?;
+        let is_good = algorithms
+            .iter()
+            .any(|&algorithm| key.verify_signature(algorithm, message, signed.signature()).is_ok());
+        Some(if is_good {
+            Ok(HandshakeSignatureValid::assertion())
+        } else {
+            Err(Error::InvalidCertificate(CertificateError::BadSignature))
+        })
     }
 }
 
@@ -99,7 +132,8 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.by_authority.verify_tls12_signature(message, certificate, signed)
+        let by_library = || self.by_authority.verify_tls12_signature(message, certificate, signed);
+        self.verify_by_key(message, certificate, signed).unwrap_or_else(by_library)
     }
 
     fn verify_tls13_signature(
@@ -108,7 +142,8 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.by_authority.verify_tls13_signature(message, certificate, signed)
+        let by_library = || self.by_authority.verify_tls13_signature(message, certificate, signed);
+        self.verify_by_key(message, certificate, signed).unwrap_or_else(by_library)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -68,11 +68,13 @@ async fn a_certificate_that_is_not_to_be_trusted_is_told_by_1011_with_a_sentence
     let (pki, other) = (Pki::new(), Pki::new());
     let good = pki.server("good");
     let cases = [
-        (good.clone(), Some(other.ca()), "UnknownIssuer"),
-        (good.clone(), None, ""), // the system's CAs
-        (pki.expired_server("expired"), Some(pki.ca()), "xpired"),
-        (pki.foreign_server("foreign"), Some(pki.ca()), "not valid for"),
-        (pki.self_signed("self"), Some(pki.ca()), "UnknownIssuer"),
+        (good.clone(), Some(other.ca()), "certificate is not trusted; give its CA"),
+        (good.clone(), None, "certificate is not trusted; give its CA"), // the system's CAs
+        (pki.expired_server("expired"), Some(pki.ca()), "certificate has expired; renew it"),
+        (pki.foreign_server("foreign"), Some(pki.ca()), "certificate is not valid for localhost"),
+        (pki.self_signed("self"), Some(pki.ca()), "certificate is not trusted; give its CA"),
+        (pki.self_signed_by_openssl("ca", "2"), Some(pki.ca()), "certificate is not trusted"),
+        (pki.version_1("v1"), Some(pki.ca()), "certificate is not trusted"),
     ];
     for (pair, ca, part) in cases {
         let target = lenient(&pair).await;
@@ -81,7 +83,18 @@ async fn a_certificate_that_is_not_to_be_trusted_is_told_by_1011_with_a_sentence
         assert!(reason.contains("no TLS connection") && reason.contains(part), "{reason}");
         is_echoed(&gateway(address, None, false).await).await;
     }
-    let own = pki.self_signed("own");
+}
+
+#[tokio::test]
+async fn a_target_is_joined_when_its_own_certificate_is_the_ca_file() {
+    let pki = Pki::new();
+    for own in [pki.self_signed("own"), pki.self_signed_by_openssl("ca", "2"), pki.version_1("v1")]
+    {
+        let target = lenient(&own).await;
+        let address = format!("localhost:{}", target.address().port());
+        is_echoed(&gateway(address, Some(own.cert), true).await).await;
+    }
+    let own = pki.self_signed("address");
     let target = lenient(&own).await;
     is_echoed(&gateway(target.address().to_string(), Some(own.cert), true).await).await;
 }
@@ -107,7 +120,7 @@ async fn a_target_that_speaks_no_tls_is_told_in_a_sentence() {
     let pki = Pki::new();
     let target = plain::echo().await;
     let reason = refusal(&gateway(target.address().to_string(), Some(pki.ca()), true).await).await;
-    assert!(reason.contains("no TLS connection"), "{reason}");
+    assert!(reason.contains("no TLS connection: the target does not speak TLS"), "{reason}");
 
     let silent = Target::start(|mut stream| async move {
         let _ = stream.read_to_end(&mut Vec::new()).await;

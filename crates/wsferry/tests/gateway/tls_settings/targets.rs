@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::{ClientConfig, HandshakeKind};
 use wsferry::net::tls::{Connector, ConnectorSettings, TlsError};
 use wsferry_proto::HostName;
-use wsferry_testkit::pki::{Pair, Pki, argument, openssl};
+use wsferry_testkit::pki::Pki;
 
 use super::{join, open, settings};
 
@@ -65,23 +65,12 @@ async fn the_cas_of_the_system_do_not_trust_ours() {
     }
 }
 
-/// What everybody makes: `openssl req -x509`, which calls itself a CA and has only a common name.
-fn self_signed_by_openssl(pki: &Pki, days: &str) -> Pair {
-    let pair = Pair { cert: pki.path("self.pem"), key: pki.path("self.key") };
-    openssl(
-        &[
-            &["req", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=localhost"],
-            &["-days", days, "-keyout", argument(&pair.key), "-out", argument(&pair.cert)][..],
-        ]
-        .concat(),
-    );
-    pair
-}
-
 #[tokio::test]
 async fn a_self_signed_target_is_joined_when_its_certificate_is_the_ca_file() {
     let pki = Pki::new();
-    for pair in [self_signed_by_openssl(&pki, "2"), pki.self_signed("alone")] {
+    let pairs =
+        [pki.self_signed_by_openssl("ca", "2"), pki.version_1("v1"), pki.self_signed("alone")];
+    for pair in pairs {
         let target = open(settings(&pair));
         let config = connector(Some(pair.cert.clone()), true);
         join(Arc::clone(&target), Arc::clone(&config), host("localhost")).await.unwrap();
@@ -92,7 +81,7 @@ async fn a_self_signed_target_is_joined_when_its_certificate_is_the_ca_file() {
         let refused = join(Arc::clone(&target), Arc::clone(&config), host("server.test")).await;
         assert!(refused.is_err());
         // Another one of the same name is not it.
-        let other = open(settings(&self_signed_by_openssl(&Pki::new(), "2")));
+        let other = open(settings(&Pki::new().self_signed_by_openssl("ca", "2")));
         assert!(join(other, config, host("localhost")).await.is_err());
     }
 }
