@@ -75,6 +75,7 @@ impl Key {
     /// It is no key, or one of no use.
     pub fn read(contents: &[u8]) -> Result<Self, KeyError> {
         let text = std::str::from_utf8(contents).map_err(|_| KeyError::Form)?;
+        let text = text.trim_start_matches('\u{feff}'); // editors of Windows put it in front
         if text.contains("-----BEGIN ") {
             return Self::from_pem(text);
         }

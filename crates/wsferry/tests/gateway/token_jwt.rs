@@ -52,6 +52,14 @@ async fn is_unknown(source: &TokenJwt, token: &str) -> bool {
 }
 
 #[tokio::test]
+async fn a_key_file_may_begin_with_a_byte_order_mark() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = write_key(folder.path(), &format!("\u{feff}{SECRET}\n"));
+    let token = signed(&json!({"host": "localhost", "port": 5900}));
+    assert_eq!(look_up(&source, &token).await.unwrap(), "localhost:5900");
+}
+
+#[tokio::test]
 async fn tokens_made_by_jwcrypto_are_believed_in_every_algorithm_and_wrong_ones_never() {
     let made: Made = serde_json::from_str(&output_of("tokens.py").await).unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
 //! Certificate chains and private keys from PEM files: PKCS#1, SEC1, PKCS#8, encrypted PKCS#8
-//! (PBES2), and the old encrypted form.
+//! (PBES2, PBES1, PBE-SHA1-3DES), and the old encrypted form.
 
 use std::fmt;
 use std::path::Path;
@@ -13,6 +13,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use super::TlsError;
 use super::certificate::{self, Validity};
 use super::legacy::{self, Locked};
+use super::pbe;
 use super::pem::{self, Section};
 
 /// The password of a private key. It is never shown.
@@ -137,6 +138,9 @@ fn key_der(
 }
 
 fn decrypt_pkcs8(der: &[u8], password: &[u8]) -> Result<Vec<u8>, Locked> {
+    if let Some(opened) = pbe::decrypt(der, password) {
+        return opened.and_then(whole);
+    }
     let unknown =
         |error: &dyn fmt::Display| Locked::Cipher(format!("a method unknown here ({error})"));
     let encrypted = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|error| unknown(&error))?;

@@ -14,6 +14,7 @@ mod error;
 mod failure;
 mod key;
 mod legacy;
+mod pbe;
 mod pem;
 mod verifier;
 mod version;

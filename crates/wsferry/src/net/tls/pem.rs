@@ -26,7 +26,11 @@ pub(super) struct Section {
 /// # Errors
 /// What is wrong, with the number of the line.
 pub(super) fn sections(text: &[u8]) -> Result<Vec<Section>, String> {
-    let text = String::from_utf8_lossy(text);
+    if text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) {
+        return Err("it is in UTF-16, as Windows tools write it, and not in ASCII".to_owned());
+    }
+    // Editors of Windows put a byte order mark in front.
+    let text = String::from_utf8_lossy(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text));
     let mut found = Vec::new();
     let mut lines = text.lines().map(str::trim).zip(1_usize..);
     while let Some((line, number)) = lines.next() {
@@ -82,6 +86,14 @@ mod tests {
         assert_eq!((&*found[0].label, &*found[0].der), ("A", &[1, 2, 3, 4][..]));
         assert_eq!((&*found[1].label, &*found[1].der), ("B C", &[5][..]));
         assert_eq!(found[1].headers[1], ("DEK-Info".to_owned(), "X,00".to_owned()));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped_and_utf_16_is_named() {
+        let found = sections(b"\xef\xbb\xbf-----BEGIN A-----\nAQID\n-----END A-----").unwrap();
+        assert_eq!(found.len(), 1);
+        let error = sections(b"\xff\xfe-\0-\0").err().unwrap();
+        assert!(error.contains("UTF-16"), "{error}");
     }
 
     #[test]

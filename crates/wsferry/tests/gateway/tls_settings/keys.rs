@@ -84,6 +84,7 @@ fn keys_encrypted_as_pkcs8_open_with_their_password() {
         "-iter 1000 -v2 des3",
         "-iter 1000 -v2 aes256 -v2prf hmacWithSHA1",
         "-iter 1000 -v2 aes256 -v2prf hmacWithSHA512",
+        "-iter 1000 -v1 PBE-SHA1-3DES",
         "-scrypt -scrypt_N 1024 -scrypt_r 8 -scrypt_p 1",
     ] {
         let arguments = format!("pkcs8 -topk8 {method} -passout pass:sesame");
@@ -115,7 +116,7 @@ fn other_encryptions_are_named_with_the_way_out() {
     let pair = pki.rsa_server("rsa");
     for (arguments, words) in [
         ("rsa -traditional -camellia256", "CAMELLIA-256-CBC"),
-        ("pkcs8 -topk8 -v1 PBE-SHA1-3DES", "unknown here"),
+        ("pkcs8 -topk8 -v1 PBE-SHA1-2DES", "unknown here"),
         ("pkcs8 -topk8 -v2 camellia256", "unknown here"),
     ] {
         let key = rewritten(&pki, &pair, &format!("{arguments} -passout pass:sesame"));
@@ -124,6 +125,17 @@ fn other_encryptions_are_named_with_the_way_out() {
         let sentence = error.to_string();
         assert!(sentence.contains(words) && sentence.contains("openssl pkcs8"), "{sentence}");
     }
+}
+
+#[test]
+fn files_that_begin_with_a_byte_order_mark_are_read() {
+    let pki = Pki::new();
+    let pair = pki.server("marked");
+    for file in [&pair.cert, &pair.key] {
+        let text = fs::read_to_string(file).unwrap();
+        fs::write(file, format!("\u{feff}{text}")).unwrap();
+    }
+    Acceptor::open(settings(&pair)).unwrap();
 }
 
 #[tokio::test]
