@@ -63,7 +63,7 @@ fn judge(bytes: &[u8]) {
     let headers = fields(bytes);
     for version in [Version::HTTP_10, Version::HTTP_11] {
         // Some of the two is what the request says; both must be borne.
-        let _ = handshake::judge(&Method::GET, version, &headers);
+        let _ = handshake::judge(&Method::GET, version, &headers, &[]);
     }
     if let Ok(host) = handshake::host(&headers) {
         // What is shown is what was meant.
@@ -91,7 +91,16 @@ fn build(choices: &mut Choices<'_>) -> Vec<u8> {
         ("Transfer-Encoding", "chunked"),
         ("X Y", "\0"),
     ];
-    const ODD: [&str; 6] = ["", ",", "a; b=\"c\"", "[::1]:80", "null", "18446744073709551616"];
+    const ODD: [&str; 8] = [
+        "",
+        ",",
+        "a; b=\"c\"",
+        "[::1]:80",
+        "null",
+        "18446744073709551616",
+        "chunked, chunked",
+        "text, xmpp",
+    ];
     let line =
         ["GET / HTTP/1.1\r\n", "GET /a?b HTTP/1.0\r\n", "\r\nHEAD * HTTP/1.1\r\n", "GET /\n"];
     let mut bytes = line[choices.below(16).saturating_sub(12)].as_bytes().to_vec();
@@ -107,7 +116,7 @@ fn build(choices: &mut Choices<'_>) -> Vec<u8> {
             bytes.extend([&b": "[..], b":", b": \t", b" : "][choices.below(64).saturating_sub(60)]);
             match choices.below(32) {
                 31 => bytes.extend(FIELDS[choices.below(12)].1.as_bytes()),
-                30 => bytes.extend(ODD[choices.below(6)].as_bytes()),
+                30 => bytes.extend(ODD[choices.below(8)].as_bytes()),
                 _ => bytes.extend(value.as_bytes()),
             }
             bytes.extend(

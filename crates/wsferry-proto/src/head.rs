@@ -9,9 +9,9 @@ use std::fmt;
 use http::StatusCode;
 
 /// The longest request line, in bytes without its line end.
-pub const MAX_REQUEST_LINE: usize = 8 * 1024;
-/// The longest header block, in bytes with its line ends.
-pub const MAX_HEADER_BLOCK: usize = 16 * 1024;
+pub const MAX_REQUEST_LINE: usize = 32 * 1024;
+/// The longest head unless another limit is set, in bytes with all line ends.
+pub const MAX_HEAD: usize = 64 * 1024;
 /// The most header fields.
 pub const MAX_FIELDS: usize = 100;
 
@@ -24,6 +24,8 @@ pub struct Head {
     pub asks_upgrade: bool,
     /// Whether it announces a body.
     pub announces_body: bool,
+    /// Whether it is one of HTTP/1.0.
+    pub is_http_1_0: bool,
 }
 
 /// What makes bytes not a request head.
@@ -31,12 +33,14 @@ pub struct Head {
 pub enum Fault {
     /// Over [`MAX_REQUEST_LINE`].
     LongRequestLine,
-    /// Over [`MAX_HEADER_BLOCK`].
-    LongHeaderBlock,
+    /// Over [`MAX_HEAD`], or the limit that was set.
+    LongHead,
     /// Over [`MAX_FIELDS`].
     ManyFields,
     /// Not `METHOD target HTTP/1.1` (RFC 9112 §3).
     RequestLine,
+    /// A GET or HEAD of neither a path nor an absolute URL (RFC 9112 §3.2).
+    Target,
     /// An HTTP version other than 1.0 and 1.1.
     Version,
     /// A line end other than CR LF (RFC 9112 §2.2).
@@ -49,8 +53,8 @@ pub enum Fault {
     FieldName,
     /// More than one Content-Length, or one that is not a number (§6.3).
     ContentLength,
-    /// Transfer-Encoding that does not end with chunked, beside Content-Length, or in HTTP/1.0
-    /// (§6.1, §6.3).
+    /// Transfer-Encoding that does not end with chunked or holds it twice, beside Content-Length, or
+    /// in HTTP/1.0 (§6.1, §6.3).
     TransferEncoding,
 }
 
@@ -59,7 +63,7 @@ impl Fault {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::LongRequestLine => StatusCode::URI_TOO_LONG,
-            Self::LongHeaderBlock | Self::ManyFields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::LongHead | Self::ManyFields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -68,10 +72,11 @@ impl Fault {
     /// What is wrong, in one sentence.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::LongRequestLine => "the request line is over 8 KiB",
-            Self::LongHeaderBlock => "the header block is over 16 KiB",
+            Self::LongRequestLine => "the request line is over 32 KiB",
+            Self::LongHead => "the request head is over its limit (--max-head-size)",
             Self::ManyFields => "the request has over 100 header fields",
             Self::RequestLine => "the request line is not \"METHOD target HTTP/1.1\"",
+            Self::Target => "the request target is neither a path nor an absolute URL",
             Self::Version => "the HTTP version is neither 1.0 nor 1.1",
             Self::LineEnd => "a line does not end with CR LF",
             Self::ControlByte => "a header line holds a control byte",
@@ -79,7 +84,7 @@ impl Fault {
             Self::FieldName => "a header line has no valid field name before its colon",
             Self::ContentLength => "Content-Length is repeated or not a number",
             Self::TransferEncoding => {
-                "Transfer-Encoding is not chunked, or stands beside Content-Length or in HTTP/1.0"
+                "Transfer-Encoding is not chunked once, or stands beside Content-Length or in HTTP/1.0"
             }
         }
     }
@@ -94,8 +99,10 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 /// The judge of one request head.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Judge {
+    /// The longest head that passes.
+    max_head: usize,
     /// Bytes already looked at.
     seen: usize,
     /// Where the line that is not whole yet begins.
@@ -110,7 +117,29 @@ pub struct Judge {
     connection_upgrade: bool,
 }
 
+impl Default for Judge {
+    fn default() -> Self {
+        Self::new(MAX_HEAD)
+    }
+}
+
 impl Judge {
+    /// One that lets heads of at most `max_head` bytes pass.
+    pub const fn new(max_head: usize) -> Self {
+        Self {
+            max_head,
+            seen: 0,
+            line: 0,
+            block: 0,
+            fields: 0,
+            is_http_1_0: false,
+            content_length: None,
+            transfer_encoding: false,
+            upgrade_to_websocket: false,
+            connection_upgrade: false,
+        }
+    }
+
     /// Looks at `bytes`, which begin with the head and hold all that arrived of it: the head when it
     /// is whole, `None` while more must come.
     ///
@@ -125,8 +154,8 @@ impl Judge {
             }
             let at = self.seen;
             self.seen += 1;
-            if self.block > 0 && self.seen - self.block > MAX_HEADER_BLOCK {
-                return Err(Fault::LongHeaderBlock);
+            if self.seen > self.max_head {
+                return Err(Fault::LongHead);
             }
             if byte == b'\n' {
                 if at == self.line || bytes[at - 1] != b'\r' {
@@ -156,8 +185,8 @@ impl Judge {
             return 0;
         }
         let limit = match self.block {
-            0 => self.line + MAX_REQUEST_LINE,
-            block => block + MAX_HEADER_BLOCK,
+            0 => self.max_head.min(self.line + MAX_REQUEST_LINE),
+            _ => self.max_head,
         };
         let rest = bytes.get(self.seen..limit.min(bytes.len())).unwrap_or_default();
         // Sixteen at a time first, without a way out in between: vector instructions again.
@@ -223,6 +252,9 @@ impl Judge {
         {
             return Err(Fault::RequestLine);
         }
+        if matches!(method, b"GET" | b"HEAD") && !names_resource(target) {
+            return Err(Fault::Target);
+        }
         match version {
             b"HTTP/1.1" => Ok(()),
             b"HTTP/1.0" => {
@@ -250,8 +282,10 @@ impl Judge {
             self.content_length = number;
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             // RFC 9112 §6.1, §6.3: chunked is the last coding, once; else nobody knows the length.
-            let last = value.rsplit(|&byte| byte == b',').next().unwrap_or_default();
-            if self.transfer_encoding || !last.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+            let mut codings = value.rsplit(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+            let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+            let ends_with_it = codings.next().is_some_and(is_chunked);
+            if self.transfer_encoding || !ends_with_it || codings.any(is_chunked) {
                 return Err(Fault::TransferEncoding);
             }
             self.transfer_encoding = true;
@@ -271,6 +305,7 @@ impl Judge {
             length: self.seen,
             asks_upgrade: self.upgrade_to_websocket && self.connection_upgrade,
             announces_body: self.transfer_encoding || self.content_length.is_some_and(|n| n > 0),
+            is_http_1_0: self.is_http_1_0,
         }
     }
 }
@@ -280,6 +315,17 @@ pub(crate) const fn is_token_byte(byte: u8) -> bool {
     matches!(byte,
         b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`'
         | b'|' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')
+}
+
+/// Whether a target is a path, or the absolute URL of one: the forms that a GET may have. The others
+/// are for OPTIONS (`*`) and CONNECT (RFC 9112 §3.2).
+fn names_resource(target: &[u8]) -> bool {
+    let is_url = |scheme: &&[u8]| {
+        let start = target.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    let schemes: [&[u8]; 4] = [b"http://", b"https://", b"ws://", b"wss://"];
+    target.starts_with(b"/") || schemes.iter().any(is_url)
 }
 
 /// Whether a comma-separated list holds a word, in whatever case.

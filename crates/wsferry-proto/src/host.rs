@@ -123,7 +123,8 @@ pub enum Origin {
         /// The port; `None` only where the scheme has no default one.
         port: Option<u16>,
     },
-    /// `null`, `file://` and whatever else has no host: equal only to itself, letter by letter.
+    /// `null`, `file://`, `app://.` and whatever else has no host: equal only to itself, letter by
+    /// letter.
     Opaque(Box<str>),
 }
 
@@ -136,8 +137,10 @@ impl Origin {
         }
     }
 
+    /// Only the authority counts: a path behind it is ignored.
     fn site(text: &str) -> Option<Self> {
-        let (scheme, host) = text.split_once("://")?;
+        let (scheme, rest) = text.split_once("://")?;
+        let host = rest.split('/').next().unwrap_or_default();
         let mut letters = scheme.bytes();
         let scheme_is_valid = letters.next().is_some_and(|first| first.is_ascii_alphabetic())
             && letters.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
@@ -145,6 +148,9 @@ impl Origin {
             return None;
         }
         let scheme: Box<str> = scheme.to_ascii_lowercase().into();
+        if host == "." {
+            return Some(Self::Opaque(format!("{scheme}://.").into())); // as Electron's pages have it
+        }
         let host = host.parse::<Host>().ok()?;
         let default = match &*scheme {
             "http" | "ws" => Some(80),
@@ -250,6 +256,14 @@ mod tests {
     }
 
     #[test]
+    fn a_path_behind_an_origin_is_ignored() {
+        for text in ["http://a/", "http://a/b/c?d#e", "http://a//", "http://a:80/@evil"] {
+            assert_eq!(Origin::from(text), Origin::from("http://a"), "{text}");
+        }
+        assert_eq!(Origin::from("APP://./index.html"), Origin::Opaque("app://.".into()));
+    }
+
+    #[test]
     fn what_has_no_host_is_opaque() {
         for text in [
             "null",
@@ -257,7 +271,8 @@ mod tests {
             "",
             "a",
             "http://",
-            "http://a/b",
+            "http:///a",
+            "http://a?b",
             "http://a@b",
             "://a",
             "http://a b",

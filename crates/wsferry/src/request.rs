@@ -1,11 +1,13 @@
 //! What a client says about itself in its handshake.
 
-use http::HeaderMap;
-use http::header::ORIGIN;
+use std::net::{IpAddr, Ipv4Addr};
+
+use http::header::{HOST, ORIGIN};
 use http::request::Parts;
+use http::{HeaderMap, Version};
 use percent_encoding::percent_decode_str;
 use wsferry_proto::handshake::{self, Refusal};
-use wsferry_proto::{Host, Origin};
+use wsferry_proto::{Host, HostName, Origin};
 
 use crate::client::ClientAddress;
 
@@ -38,7 +40,19 @@ impl<'a> Request<'a> {
     /// # Errors
     /// No Host, two, a malformed one, or one that contradicts an absolute request target.
     pub fn read(client: Client<'a>, head: &'a Parts) -> Result<Self, Refusal> {
-        let host = handshake::host(&head.headers)?;
+        // RFC 9112 §3.2 asks for a Host from HTTP/1.1 on. A client that names none, as a health check
+        // may, means this machine; no browser is one.
+        let is_nameless = head.version < Version::HTTP_11 && !head.headers.contains_key(HOST);
+        let host = match head.uri.authority() {
+            None if is_nameless => {
+                Host { name: HostName::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)), port: None }
+            }
+            Some(authority) if is_nameless => authority.as_str().parse().map_err(|_| Refusal {
+                status: http::StatusCode::BAD_REQUEST,
+                reason: "the host of the request target is malformed",
+            })?,
+            _ => handshake::host(&head.headers)?,
+        };
         // RFC 9112 §3.2.2: an absolute target replaces the Host. Two different ones are a trick.
         if let Some(authority) = head.uri.authority()
             && authority.as_str().parse::<Host>().ok().as_ref() != Some(&host)

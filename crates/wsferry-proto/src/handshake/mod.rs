@@ -17,6 +17,9 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use sha1::{Digest, Sha1};
 
+pub use subprotocol::{Subprotocol, SubprotocolError};
+
+use crate::frame::Kind;
 use crate::head::list_holds;
 use crate::host::Host;
 
@@ -36,6 +39,9 @@ pub struct Upgrade {
     pub accept: HeaderValue,
     /// The value of `Sec-WebSocket-Protocol`; absent when the client offered none.
     pub subprotocol: Option<HeaderValue>,
+    /// What data frames to this client are, where its subprotocol says so: `text` and `binary` mean
+    /// what they say.
+    pub send: Option<Kind>,
 }
 
 /// A decided no, as HTTP tells it.
@@ -76,11 +82,16 @@ impl Refusal {
     }
 }
 
-/// Judges a request.
+/// Judges a request. `spoken` are the subprotocols that the target is known to speak.
 ///
 /// # Errors
 /// What is wrong with it. Every rule has its section of RFC 6455 beside it.
-pub fn judge(method: &Method, version: Version, headers: &HeaderMap) -> Result<Verdict, Refusal> {
+pub fn judge(
+    method: &Method,
+    version: Version,
+    headers: &HeaderMap,
+    spoken: &[Subprotocol],
+) -> Result<Verdict, Refusal> {
     if method != Method::GET && method != Method::HEAD {
         return Err(Refusal::new(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -96,7 +107,10 @@ pub fn judge(method: &Method, version: Version, headers: &HeaderMap) -> Result<V
     }
     // §4.2.1 item 1.
     if version < Version::HTTP_11 {
-        return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, "WebSocket needs HTTP/1.1"));
+        return Err(Refusal::new(
+            StatusCode::UPGRADE_REQUIRED,
+            "WebSocket needs HTTP/1.1; behind nginx: proxy_http_version 1.1",
+        ));
     }
     if announces_body(headers) {
         return Err(Refusal::bad("a WebSocket handshake has no body"));
@@ -113,9 +127,10 @@ pub fn judge(method: &Method, version: Version, headers: &HeaderMap) -> Result<V
         .filter(|key| is_key(key))
         .ok_or(Refusal::bad("Sec-WebSocket-Key is not one base64 value of 16 bytes"))?;
     // §4.2.2 items 4 and 5; §9.1.
-    let subprotocol = subprotocol::choose(headers)?;
+    let subprotocol = subprotocol::choose(headers, spoken)?;
     extensions::check(headers)?;
-    Ok(Verdict::Upgrade(Upgrade { accept: accept(key), subprotocol }))
+    let send = subprotocol.as_ref().and_then(subprotocol::kind);
+    Ok(Verdict::Upgrade(Upgrade { accept: accept(key), subprotocol, send }))
 }
 
 /// Whether a request announces a body (RFC 9112 §6).

@@ -2,6 +2,7 @@
 //! from the bytes of a request.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use wsferry_proto::Kind;
 use wsferry_proto::handshake::{self, Refusal, Upgrade, Verdict};
 use wsferry_proto::head::Judge;
 
@@ -32,7 +33,7 @@ fn map(fields: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn judge(fields: &[(&str, &str)]) -> Result<Verdict, Refusal> {
-    handshake::judge(&Method::GET, Version::HTTP_11, &map(fields))
+    handshake::judge(&Method::GET, Version::HTTP_11, &map(fields), &[])
 }
 
 fn upgrade(fields: &[(&str, &str)]) -> Upgrade {
@@ -68,7 +69,7 @@ fn answer(request: &[u8]) -> u16 {
     let version =
         if words.nth(1) == Some("HTTP/1.0") { Version::HTTP_10 } else { Version::HTTP_11 };
     let headers = fields(request);
-    let judged = handshake::judge(&method, version, &headers);
+    let judged = handshake::judge(&method, version, &headers, &[]);
     let judged = judged.and_then(|verdict| handshake::host(&headers).map(|_| verdict));
     match judged {
         Ok(Verdict::Upgrade(_)) => {
@@ -160,7 +161,8 @@ fn other_methods_are_not_allowed_on_any_request() {
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH", "get", "BREW"] {
         for fields in [&GOOD[..], &GOOD[..1]] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
-            let refusal = handshake::judge(&method, Version::HTTP_11, &map(fields)).unwrap_err();
+            let refusal =
+                handshake::judge(&method, Version::HTTP_11, &map(fields), &[]).unwrap_err();
             assert_eq!(refusal.status.as_u16(), 405, "{method}");
             assert_eq!(refusal.fields(), [("allow", "GET, HEAD")]);
         }
@@ -169,7 +171,7 @@ fn other_methods_are_not_allowed_on_any_request() {
 
 #[test]
 fn a_head_request_is_plain_whatever_its_fields_say() {
-    let verdict = handshake::judge(&Method::HEAD, Version::HTTP_11, &map(&GOOD));
+    let verdict = handshake::judge(&Method::HEAD, Version::HTTP_11, &map(&GOOD), &[]);
     assert_eq!(verdict, Ok(Verdict::Plain));
 }
 
@@ -248,11 +250,12 @@ fn an_upgrade_that_announces_a_body_is_bad() {
 #[test]
 fn http_1_0_never_gets_an_upgrade() {
     for version in [Version::HTTP_09, Version::HTTP_10] {
-        let refusal = handshake::judge(&Method::GET, version, &map(&GOOD)).unwrap_err();
+        let refusal = handshake::judge(&Method::GET, version, &map(&GOOD), &[]).unwrap_err();
         assert_eq!(refusal.status.as_u16(), 426);
+        assert!(refusal.reason.contains("proxy_http_version 1.1"), "{}", refusal.reason);
         has_version_fields(&refusal);
     }
-    let plain = handshake::judge(&Method::GET, Version::HTTP_10, &map(&GOOD[..1]));
+    let plain = handshake::judge(&Method::GET, Version::HTTP_10, &map(&GOOD[..1]), &[]);
     assert_eq!(plain, Ok(Verdict::Plain));
 }
 
@@ -283,8 +286,8 @@ fn a_subprotocol_that_is_not_a_token_or_only_base64_is_bad() {
     let offers: [&[&str]; 11] = [
         &["base64"],
         &["base64, base64"],
-        &[""],
         &[","],
+        &["", " , "],
         &["a b"],
         &["binary, a b"],
         &["binary", "a;b"],
@@ -298,6 +301,83 @@ fn a_subprotocol_that_is_not_a_token_or_only_base64_is_bad() {
     }
     let base64 = judge(&with("Sec-WebSocket-Protocol", &["base64"])).unwrap_err();
     assert!(base64.reason.contains("base64"), "{}", base64.reason);
+}
+
+#[test]
+fn an_empty_subprotocol_field_is_as_good_as_none() {
+    let offers: [&[&str]; 4] = [&[""], &["\t "], &["", ""], &[]];
+    for offered in offers {
+        assert_eq!(upgrade(&with("Sec-WebSocket-Protocol", offered)).subprotocol, None);
+    }
+    let beside = upgrade(&with("Sec-WebSocket-Protocol", &["", "mqtt"]));
+    assert_eq!(beside.subprotocol.unwrap(), "mqtt");
+}
+
+const PROMISES: [&str; 7] = [
+    "xmpp",
+    "text.ircv3.net",
+    "binary.ircv3.net",
+    "graphql-ws",
+    "graphql-transport-ws",
+    "wamp.2.json",
+    "wamp.2.msgpack",
+];
+
+#[test]
+fn a_subprotocol_that_promises_more_than_a_byte_stream_is_left_out() {
+    for promise in PROMISES {
+        let alone = judge(&with("Sec-WebSocket-Protocol", &[promise])).unwrap_err();
+        assert_eq!(alone.status.as_u16(), 400, "{promise}");
+        assert!(alone.reason.contains("--subprotocol"), "{}", alone.reason);
+        let with_base64 = format!("base64, {promise}");
+        assert_eq!(status(&with("Sec-WebSocket-Protocol", &[&with_base64])), 400, "{promise}");
+        for other in ["binary", "mqtt", "v12.stomp", "text", "chat"] {
+            for offered in [format!("{promise}, {other}"), format!("{other}, {promise}")] {
+                let upgrade = upgrade(&with("Sec-WebSocket-Protocol", &[&offered]));
+                assert_eq!(upgrade.subprotocol.unwrap(), other, "{offered}");
+            }
+        }
+    }
+    for like_it in ["xmpp2", "XMPP", "wamp", "v10.stomp", "v11.stomp", "ircv3.net"] {
+        let upgrade = upgrade(&with("Sec-WebSocket-Protocol", &[like_it]));
+        assert_eq!(upgrade.subprotocol.unwrap(), like_it);
+    }
+}
+
+#[test]
+fn a_subprotocol_that_the_target_speaks_is_accepted() {
+    for promise in PROMISES {
+        let spoken = [promise.parse().unwrap()];
+        let judge = |offered: &str| {
+            let headers = map(&with("Sec-WebSocket-Protocol", &[offered]));
+            match handshake::judge(&Method::GET, Version::HTTP_11, &headers, &spoken) {
+                Ok(Verdict::Upgrade(upgrade)) => upgrade.subprotocol.unwrap(),
+                other => panic!("{other:?} for {offered}"),
+            }
+        };
+        assert_eq!(judge(promise), promise);
+        assert_eq!(judge(&format!("base64, {promise}, mqtt")), promise);
+        assert_eq!(judge(&format!("{promise}, binary")), "binary");
+    }
+    for text in ["", "base64", "a b", "a,b", "\u{e9}"] {
+        assert!(text.parse::<handshake::Subprotocol>().is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn the_subprotocols_text_and_binary_say_what_frames_are_sent() {
+    for (offered, send) in [
+        ("text", Some(Kind::Text)),
+        ("binary", Some(Kind::Binary)),
+        ("text, binary", Some(Kind::Binary)),
+        ("text, mqtt", Some(Kind::Text)),
+        ("base64, text", Some(Kind::Text)),
+        ("mqtt, text", None),
+        ("TEXT", None),
+    ] {
+        assert_eq!(upgrade(&with("Sec-WebSocket-Protocol", &[offered])).send, send, "{offered}");
+    }
+    assert_eq!(upgrade(&GOOD).send, None);
 }
 
 #[test]
@@ -377,7 +457,20 @@ fn each_row_of_the_contract_gets_its_status_from_the_bytes_of_a_request() {
     let rows = [
         (101, request(get, &GOOD)),
         (101, request("GET http://localhost/ HTTP/1.1", &GOOD)),
-        (101, request("GET * HTTP/1.1", &with("X-Other", &["caf\u{e9}"]))),
+        (101, request(get, &with("X-Other", &["caf\u{e9}"]))),
+        (101, request("GET WS://localhost/ HTTP/1.1", &GOOD)),
+        (101, request(get, &with("Sec-WebSocket-Protocol", &[""]))),
+        (400, request("GET * HTTP/1.1", &GOOD)),
+        (400, request("HEAD * HTTP/1.1", &GOOD[..1])),
+        (400, request("GET localhost HTTP/1.1", &GOOD)),
+        (400, request("GET localhost:8080 HTTP/1.1", &GOOD)),
+        (400, request("GET ftp://localhost/ HTTP/1.1", &GOOD)),
+        (400, request(get, &with("Transfer-Encoding", &["chunked, chunked"]))),
+        (400, request("GET / HTTP/1.1", &[GOOD[0], ("Transfer-Encoding", "chunked, chunked")])),
+        (
+            400,
+            request("POST / HTTP/1.1", &[GOOD[0], ("Transfer-Encoding", "chunked,gzip ,CHUNKED")]),
+        ),
         (101, [b"\r\n", &request(get, &GOOD)[..]].concat()),
         (101, request(get, &with("Content-Length", &["0"]))),
         (200, request(get, &GOOD[..1])),
@@ -404,9 +497,9 @@ fn each_row_of_the_contract_gets_its_status_from_the_bytes_of_a_request() {
         (400, request(get, &with("X-Other", &["a\0b"]))),
         (400, request(get, &with("X-Other", &["a\rb"]))),
         (400, request(get, &with("X-Other", &["a\nb: c"]))),
-        (414, request(&format!("GET /{} HTTP/1.1", "x".repeat(8192)), &GOOD)),
+        (414, request(&format!("GET /{} HTTP/1.1", "x".repeat(32 * 1024)), &GOOD)),
         (431, request(get, &with("X-Other", &["x"; 100]))),
-        (431, request(get, &with("X-Other", &["x".repeat(16384).as_str()]))),
+        (431, request(get, &with("X-Other", &["x".repeat(64 * 1024).as_str()]))),
         (505, request("GET / HTTP/2.0", &GOOD)),
     ];
     for (status, request) in rows {

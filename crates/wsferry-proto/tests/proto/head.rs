@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use wsferry_proto::head::{Fault, Head, Judge, MAX_FIELDS, MAX_HEADER_BLOCK, MAX_REQUEST_LINE};
+use wsferry_proto::head::{Fault, Head, Judge, MAX_FIELDS, MAX_HEAD, MAX_REQUEST_LINE};
 
 use crate::cuts::cuts;
 use crate::fuzz;
@@ -58,7 +58,10 @@ fn line_is_refused(bad: impl AsRef<[u8]>, fault: Fault) {
 #[test]
 fn a_good_head_is_whole_with_its_last_byte_and_what_follows_is_not_of_it() {
     let head = head(GOOD);
-    assert_eq!(head, Head { length: GOOD.len(), asks_upgrade: true, announces_body: false });
+    assert_eq!(
+        head,
+        Head { length: GOOD.len(), asks_upgrade: true, announces_body: false, is_http_1_0: false }
+    );
     assert_eq!(judged(&GOOD.as_bytes()[..GOOD.len() - 1]), None);
     for behind in ["\u{81}", "GET / HTTP/1.1\r\n\r\n", "\r\n", "\0"] {
         let stream = [GOOD, behind].concat();
@@ -243,8 +246,17 @@ fn a_transfer_coding_stands_alone_and_not_in_http_1_0() {
 
 #[test]
 fn a_transfer_coding_ends_with_chunked_and_is_said_once() {
-    for codings in ["identity", "", "chunked, gzip", "chunke", "xchunked", "chunked;a", "chunked,"]
-    {
+    for codings in [
+        "identity",
+        "",
+        "chunked, gzip",
+        "chunke",
+        "xchunked",
+        "chunked;a",
+        "chunked,",
+        "chunked, chunked",
+        "chunked,gzip,chunked",
+    ] {
         line_is_refused(format!("Transfer-Encoding: {codings}\r\n"), Fault::TransferEncoding);
     }
     let twice = "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n";
@@ -252,7 +264,7 @@ fn a_transfer_coding_ends_with_chunked_and_is_said_once() {
 }
 
 #[test]
-fn the_request_line_may_have_8_kib() {
+fn the_request_line_may_have_32_kib() {
     let line = |length: usize| format!("GET /{} HTTP/1.1", "x".repeat(length - 14));
     let longest = format!("{}\r\nHost: a\r\n\r\n", line(MAX_REQUEST_LINE));
     assert_eq!(head(&longest).length, longest.len());
@@ -261,14 +273,42 @@ fn the_request_line_may_have_8_kib() {
 }
 
 #[test]
-fn the_header_block_may_have_16_kib() {
-    let block = |length: usize| format!("X: {}\r\n\r\n", "y".repeat(length - 7));
-    let start = "GET / HTTP/1.1\r\n";
-    let longest = [start, &block(MAX_HEADER_BLOCK)].concat();
-    assert_eq!(head(&longest).length, longest.len());
+fn a_head_may_have_64_kib() {
+    let start = "GET / HTTP/1.1\r\nX: ";
+    let of = |length: usize| format!("{start}{}\r\n\r\n", "y".repeat(length - start.len() - 4));
+    let longest = of(MAX_HEAD);
+    assert_eq!((head(&longest).length, MAX_HEAD), (longest.len(), 65_536));
     for over in 1..6 {
-        let long = [start, &block(MAX_HEADER_BLOCK + over)].concat();
-        is_refused(&long[..start.len() + MAX_HEADER_BLOCK + 1], Fault::LongHeaderBlock);
+        is_refused(&of(MAX_HEAD + over)[..MAX_HEAD + 1], Fault::LongHead);
+    }
+}
+
+#[test]
+fn a_limit_of_heads_that_was_set_holds_at_each_of_their_bytes() {
+    for max_head in 1..GOOD.len() {
+        let mut judge = Judge::new(max_head);
+        let verdict = (1..=GOOD.len()).map(|end| judge.look(&GOOD.as_bytes()[..end]));
+        let verdict: Vec<_> = verdict.take_while(|verdict| verdict == &Ok(None)).collect();
+        assert_eq!(verdict.len(), max_head, "known with the byte that is one too many");
+        let whole = Judge::new(max_head).look(GOOD.as_bytes());
+        assert_eq!(whole, Err(Fault::LongHead), "{max_head}");
+    }
+    assert!(Judge::new(GOOD.len()).look(GOOD.as_bytes()).unwrap().is_some());
+}
+
+#[test]
+fn a_get_is_for_a_path_or_an_absolute_url() {
+    for method in ["GET", "HEAD"] {
+        for target in ["*", "a", "a:80", "localhost", "://a/", "ftp://a/", "http:/a", "?a", "http:"]
+        {
+            is_refused(format!("{method} {target} HTTP/1.1\r\n"), Fault::Target);
+        }
+        for target in ["/", "//a", "/*", "http://a", "HTTPS://a/", "ws://a/b", "wss://a/b"] {
+            head(&format!("{method} {target} HTTP/1.1\r\n\r\n"));
+        }
+    }
+    for line in ["OPTIONS * HTTP/1.1", "CONNECT a:80 HTTP/1.1"] {
+        head(&format!("{line}\r\n\r\n"));
     }
 }
 
@@ -285,9 +325,10 @@ fn every_fault_has_its_status_and_a_sentence() {
     use Fault::*;
     let all = [
         (LongRequestLine, 414),
-        (LongHeaderBlock, 431),
+        (LongHead, 431),
         (ManyFields, 431),
         (RequestLine, 400),
+        (Target, 400),
         (Version, 505),
         (LineEnd, 400),
         (ControlByte, 400),

@@ -3,6 +3,7 @@
 //! CORS does not cover WebSocket: any page in the world may open a connection to any host, and the
 //! browser adds the user's cookies. What it also adds, and no page can forge, is `Origin`.
 
+mod allow_origin;
 mod basic;
 mod certificate;
 mod failures;
@@ -17,6 +18,7 @@ use ::http::{HeaderValue, StatusCode};
 use tokio::time::Instant;
 use wsferry_proto::{HostName, Origin};
 
+pub use allow_origin::AllowOrigin;
 pub use basic::{BasicHTTPAuth, CredentialsError};
 pub use certificate::ClientCertCNAuth;
 pub use failures::Blocked;
@@ -41,15 +43,6 @@ pub struct Settings {
     pub allow_host: Vec<AllowHost>,
     /// Wrong credentials and unknown tokens in a minute after which a source is blocked; 0: never.
     pub failures_per_source: u16,
-}
-
-/// An item of `--allow-origin`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AllowOrigin {
-    /// `*`: pages of every origin.
-    Any,
-    /// One origin.
-    One(Origin),
 }
 
 /// An item of `--allow-host`.
@@ -173,7 +166,7 @@ impl Policy {
         Err(Denial {
             status: StatusCode::FORBIDDEN,
             reason: "this host name is not served here".into(),
-            remedy: format!("--allow-host {name}"),
+            remedy: format!("--allow-host {}", for_shell(&name.to_string())),
             challenge: None,
         })
     }
@@ -245,19 +238,20 @@ impl Policy {
                 Ok(())
             };
         };
-        // Any port and scheme of the same host: a dev server beside the gateway just works.
-        let is_same_host = origin.host() == Some(&request.host.name);
-        let is_allowed = |item: &AllowOrigin| match item {
-            AllowOrigin::Any => true,
-            AllowOrigin::One(allowed) => allowed == origin,
-        };
-        if is_same_host || self.settings.allow_origin.iter().any(is_allowed) {
+        // Any port and scheme of the same host: a dev server beside the gateway just works. So do the
+        // names of this machine's loopback for one another, where no other machine can be meant.
+        let is_same_host = origin.host().is_some_and(|host| {
+            let is_over_loopback = request.client.address.ip().is_some_and(|ip| ip.is_loopback());
+            let own = &request.host.name;
+            host == own || is_over_loopback && host.is_loopback() && own.is_loopback()
+        });
+        if is_same_host || self.settings.allow_origin.iter().any(|item| item.allows(origin)) {
             return Ok(());
         }
-        // What is no origin of a page has no flag, and what a client made up is no advice.
+        // What has no host is nobody's: any site can send `null`, so that is no advice.
         let remedy = match origin {
-            Origin::Opaque(text) if &**text != "null" && &**text != "file://" => String::new(),
-            origin => format!("--allow-origin {origin}"),
+            Origin::Opaque(_) => String::new(),
+            origin => format!("--allow-origin {}", for_shell(&origin.to_string())),
         };
         Err(Denial {
             status: StatusCode::FORBIDDEN,
@@ -266,6 +260,11 @@ impl Policy {
             challenge: None,
         })
     }
+}
+
+/// A host or an origin as a shell takes it: some take brackets for a pattern.
+fn for_shell(text: &str) -> String {
+    if text.contains('[') { format!("'{text}'") } else { text.to_owned() }
 }
 
 /// Which plug-in, and what it goes by.

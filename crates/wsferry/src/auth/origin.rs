@@ -4,7 +4,7 @@
 use http::StatusCode;
 use wsferry_proto::Origin;
 
-use super::{Auth, Checked, Denial, Pass};
+use super::{AllowOrigin, Auth, Checked, Denial, Pass};
 use crate::request::Request;
 
 /// Lets in pages of some origins.
@@ -14,10 +14,22 @@ pub struct ExpectOrigin {
 }
 
 impl ExpectOrigin {
-    /// From origins with blanks between them. They are compared by scheme, host and port; what is no
-    /// origin of a page, such as `null`, by its text.
+    /// From origins with blanks between them. They are compared by scheme, host and port, whatever path
+    /// is behind them; what is no origin of a page, such as `null`, by its text. There are no patterns,
+    /// as there are none in websockify: `*` is no origin, and lets nobody in.
     pub fn new(source: &str) -> Self {
         Self { origins: source.split_whitespace().map(Origin::from).collect() }
+    }
+
+    /// Whether any page of the world can have an origin of the list.
+    pub fn has_anybodys(&self) -> bool {
+        let is_anybodys = |origin: &Origin| AllowOrigin::One(origin.clone()).is_anybodys();
+        self.origins.iter().any(is_anybodys)
+    }
+
+    /// Whether `*` is on the list, which is no origin.
+    pub fn has_star(&self) -> bool {
+        self.origins.contains(&Origin::from("*"))
     }
 }
 

@@ -6,11 +6,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use wsferry_proto::{HostName, KeepAlive, Kind, Origin};
+use wsferry_proto::handshake::Subprotocol;
+use wsferry_proto::{HostName, KeepAlive, Kind, head};
 
 use crate::address::{Address, AddressError, host_before_port};
 use crate::auth::{self, AllowHost, AllowOrigin};
-use crate::front::Dial;
+use crate::front::{Dial, HeadRules};
 use crate::net::Resolver;
 use crate::relay;
 pub use crate::server::{Config, Listen, RouteSettings};
@@ -38,6 +39,8 @@ pub mod default {
     pub const WRITE_TIMEOUT: &str = "60";
     /// Seconds for the drain.
     pub const DRAIN_TIMEOUT: &str = "30";
+    /// The largest request head.
+    pub const MAX_HEAD_SIZE: &str = "64KiB";
     /// The largest message to a client.
     pub const MAX_MESSAGE: &str = "64KiB";
     /// Wrong credentials and unknown tokens of a source in a minute.
@@ -154,6 +157,26 @@ pub fn seconds(text: &str) -> Result<Duration, ValueError> {
 /// # Errors
 /// Not such a size, or 0.
 pub fn message_size(text: &str) -> Result<usize, ValueError> {
+    size(text).filter(|&size| size > 0).ok_or_else(|| {
+        ValueError::new(
+            text,
+            "a size of messages: give bytes from 1 up, such as 16384 or 64KiB or 1MiB",
+        )
+    })
+}
+
+/// Reads a size of request heads.
+///
+/// # Errors
+/// Not a size from 1 KiB to 1 MiB.
+pub fn head_size(text: &str) -> Result<usize, ValueError> {
+    size(text).filter(|size| (1 << 10..=1 << 20).contains(size)).ok_or_else(|| {
+        ValueError::new(text, "a size of request heads: give 1KiB to 1MiB, such as 64KiB or 16384")
+    })
+}
+
+/// Bytes, or a number of KiB, MiB or GiB.
+fn size(text: &str) -> Option<usize> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let unit = match unit {
@@ -163,13 +186,7 @@ pub fn message_size(text: &str) -> Result<usize, ValueError> {
         "GiB" => Some(1 << 30),
         _ => None,
     };
-    let size = unit.and_then(|unit: usize| number.parse::<usize>().ok()?.checked_mul(unit));
-    size.filter(|&size| size > 0).ok_or_else(|| {
-        ValueError::new(
-            text,
-            "a size of messages: give bytes from 1 up, such as 16384 or 64KiB or 1MiB",
-        )
-    })
+    unit.and_then(|unit: usize| number.parse::<usize>().ok()?.checked_mul(unit))
 }
 
 /// Reads a limit: a whole number; 0 or `off` for none.
@@ -189,19 +206,29 @@ pub fn or_off<N: FromStr + Default>(text: &str) -> Result<N, ValueError> {
 /// Reads an item of `--allow-origin`.
 ///
 /// # Errors
-/// Neither `*`, nor `null`, nor an origin.
+/// Neither an origin nor a pattern of origins.
 pub fn allow_origin(text: &str) -> Result<AllowOrigin, ValueError> {
-    match (text, Origin::from(text)) {
-        ("*", _) => Ok(AllowOrigin::Any),
-        ("null" | "file://", origin) | (_, origin @ Origin::Site { .. }) => {
-            Ok(AllowOrigin::One(origin))
-        }
-        _ => Err(ValueError::new(
+    text.parse().map_err(|_| {
+        ValueError::new(
             text,
-            "an origin: give scheme://host[:port] without a path, such as https://example.com, or \
-             null, or * for every origin",
-        )),
-    }
+            "an origin: give scheme://host[:port] without a path, such as https://example.com, or a \
+             pattern, such as https://*.example.com, http://localhost:* or moz-extension://*, or * for \
+             every origin",
+        )
+    })
+}
+
+/// Reads an item of `--subprotocol`.
+///
+/// # Errors
+/// Not a name of a subprotocol, or `base64`.
+pub fn subprotocol(text: &str) -> Result<Subprotocol, ValueError> {
+    text.parse().map_err(|_| {
+        ValueError::new(
+            text,
+            "a subprotocol that a target can speak: give its name, such as text.ircv3.net",
+        )
+    })
 }
 
 /// Reads an item of `--allow-host`.
@@ -255,6 +282,11 @@ pub fn plain(listen: impl Into<Listen>, route: impl Into<RouteSettings>) -> Conf
             connect_timeout: of(default::CONNECT_TIMEOUT),
         },
         dial: Dial::AfterAccept,
+        heads: HeadRules {
+            max_size: head_size(default::MAX_HEAD_SIZE).unwrap_or(head::MAX_HEAD),
+            upgrades_http_1_0: false,
+        },
+        subprotocols: Vec::new(),
         header_timeout: of(default::HEADER_TIMEOUT),
         drain_timeout: of(default::DRAIN_TIMEOUT),
         max_connections: None,
@@ -321,6 +353,17 @@ mod tests {
     }
 
     #[test]
+    fn sizes_of_heads_are_1_kib_to_1_mib() {
+        for (text, size) in [("1024", 1024), ("64KiB", head::MAX_HEAD), ("1MiB", 1 << 20)] {
+            assert_eq!(head_size(text), Ok(size), "{text}");
+        }
+        for text in ["", "0", "1023", "1048577", "1GiB", "64k", "off"] {
+            let error = head_size(text).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{text:?} is not a size")), "{error}");
+        }
+    }
+
+    #[test]
     fn a_limit_is_a_number_or_off() {
         assert_eq!(or_off("10"), Ok(10u16));
         assert_eq!((or_off("0"), or_off("off")), (Ok(0u16), Ok(0u16)));
@@ -331,8 +374,7 @@ mod tests {
 
     #[test]
     fn origins_and_hosts_with_more_than_they_are_refused() {
-        for text in ["example.com", "https://example.com/", "https://", "", "https://*.example.com"]
-        {
+        for text in ["example.com", "https://example.com/", "https://", "", "https://*"] {
             assert!(allow_origin(text).is_err(), "{text}");
         }
         for text in ["https://example.com", "example.com:80", "", "*.example.com"] {

@@ -92,7 +92,7 @@ impl Service<HttpRequest<Incoming>> for Answerer {
                     response::switching_protocols(upgrade)
                 }
                 Ok(Decision::File(response)) => response,
-                Err(no) => refuse(client.address, &no),
+                Err(no) => refuse(client.address, &head, &no),
             };
             Ok(response.map(|body| Tracked { body, _mark: mark }))
         })
@@ -116,7 +116,7 @@ async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision
         }
         return Err(No::Other(StatusCode::NOT_FOUND, socket_io::REFUSAL.to_owned()));
     }
-    let verdict = handshake::judge(&head.method, head.version, headers)?;
+    let verdict = handshake::judge(&head.method, head.version, headers, &front.subprotocols)?;
     let request = Request::read(client, head)?;
     let Verdict::Upgrade(upgrade) = verdict else {
         check_file(front, &request).await?;
@@ -152,7 +152,8 @@ async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision
     };
     let once = if front.run_once { Some(claim_only_session(front)?) } else { None };
     let tap = front.taps.for_session(&client.address);
-    Ok(Decision::Join(upgrade, Joining { admitted, target, tap, dialed, once }))
+    let send = upgrade.send;
+    Ok(Decision::Join(upgrade, Joining { admitted, target, tap, send, dialed, once }))
 }
 
 /// Whether the client may ask for a file: it means this gateway by a name of it, or by one that is a
@@ -211,14 +212,17 @@ fn cannot_dial(error: &DialError) -> No {
     No::Other(status, format!("the target cannot be reached: {error}"))
 }
 
-fn refuse(client: ClientAddress, no: &No) -> Response<Body> {
+fn refuse(client: ClientAddress, head: &Parts, no: &No) -> Response<Body> {
+    let log = |status, reason: &str, remedy: &str| {
+        observe::request_refused(client, &head.headers, status, reason, remedy);
+    };
     match no {
         No::Rule(refusal) => {
-            observe::refused(client, refusal.status, refusal.reason, "");
+            log(refusal.status, refusal.reason, "");
             response::refusal(refusal)
         }
         No::Policy(denial) => {
-            observe::refused(client, denial.status, &denial.reason, &denial.remedy);
+            log(denial.status, &denial.reason, &denial.remedy);
             let mut response = response::sentence(denial.status, &denial.reason);
             if let Some(challenge) = &denial.challenge {
                 let challenge = challenge.clone();
@@ -226,7 +230,9 @@ fn refuse(client: ClientAddress, no: &No) -> Response<Body> {
             }
             response
         }
-        No::UnknownToken => refuse(client, &No::Other(StatusCode::FORBIDDEN, NO_TARGET.to_owned())),
+        No::UnknownToken => {
+            refuse(client, head, &No::Other(StatusCode::FORBIDDEN, NO_TARGET.to_owned()))
+        }
         No::Blocked(Blocked { remaining }) => {
             // A line for each would be a guesser's way to fill the log: the first one was told.
             let seconds = remaining.as_secs_f64().ceil();
@@ -238,7 +244,7 @@ fn refuse(client: ClientAddress, no: &No) -> Response<Body> {
             response
         }
         No::Other(status, reason) => {
-            observe::refused(client, *status, reason, "");
+            log(*status, reason, "");
             response::sentence(*status, reason)
         }
     }

@@ -10,7 +10,7 @@ use hyper::server::conn::http1;
 use super::Front;
 use super::answer::{Answerer, Caller};
 use super::guard::Guard;
-use super::refusal::{FAREWELL, alert, refuse};
+use super::refusal::{FAREWELL, TLS_HANDSHAKE, alert, refuse};
 use super::secure::{Secured, secure, speaks_tls};
 use crate::client::ClientAddress;
 use crate::net::{Farewell, Stream, farewell};
@@ -27,11 +27,14 @@ pub struct Handover {
     pub joining: Joining,
 }
 
+/// What hyper may hold of a connection, where heads need no more.
+const HYPER_BUFFER: usize = 64 * 1024;
+
 /// Serves HTTP on a connection until it ends or becomes a session.
 pub async fn serve(stream: Stream, client: ClientAddress, front: Arc<Front>) -> Option<Handover> {
     // Boxed: a handshake is over soon, and needs much room.
     let Secured { stream, common_names } = Box::pin(secure(stream, client, &front)).await?;
-    let guard = Guard::new(stream, front.header_timeout, front.write_timeout);
+    let guard = Guard::new(stream, front.heads, front.header_timeout, front.write_timeout);
     let joining = Arc::new(Mutex::new(None));
     let answerer = Answerer {
         front: Arc::clone(&front),
@@ -39,7 +42,10 @@ pub async fn serve(stream: Stream, client: ClientAddress, front: Arc<Front>) -> 
         in_flight: guard.in_flight(),
         joining: Arc::clone(&joining),
     };
-    let mut connection = http1::Builder::new().half_close(true).serve_connection(guard, answerer);
+    let mut builder = http1::Builder::new();
+    // hyper has to hold the largest head that the guard lets pass.
+    builder.half_close(true).max_buf_size(front.heads.max_size.max(HYPER_BUFFER));
+    let mut connection = builder.serve_connection(guard, answerer);
     // An error is one of the socket, or a rejection that the guard tells below.
     let ended = tokio::select! {
         ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
@@ -53,7 +59,10 @@ pub async fn serve(stream: Stream, client: ClientAddress, front: Arc<Front>) -> 
     if let (Some(joining), Ok(())) = (joining, &ended) {
         return Some(Handover { stream, early, joining });
     }
-    if let Some((status, reason)) = rejection.and_then(super::guard::Rejection::answer) {
+    if rejection.is_some() && front.tls.is_none() && early.first() == Some(&TLS_HANDSHAKE) {
+        let reason = "the client speaks TLS (https:// or wss://), and this port has no certificate";
+        alert(&mut stream, client, StatusCode::BAD_REQUEST, reason, "--cert FILE").await;
+    } else if let Some((status, reason)) = rejection.and_then(super::guard::Rejection::answer) {
         refuse(&mut stream, client, status, reason, "").await;
     }
     let how = if ended.is_ok() || rejection.is_some() { Farewell::Polite } else { Farewell::Drop };

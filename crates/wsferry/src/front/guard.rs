@@ -76,6 +76,16 @@ impl Drop for InFlightMark {
     }
 }
 
+/// Which heads pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadRules {
+    /// The most bytes of one.
+    pub max_size: usize,
+    /// Whether an upgrade of HTTP/1.0 is as good as one of HTTP/1.1: for websockify's place, which is
+    /// often behind an nginx without `proxy_http_version 1.1`.
+    pub upgrades_http_1_0: bool,
+}
+
 /// A connection, as hyper sees it.
 #[derive(Debug)]
 pub(super) struct Guard {
@@ -83,6 +93,7 @@ pub(super) struct Guard {
     /// What arrived and was not given to hyper.
     arrived: BytesMut,
     judge: Judge,
+    rules: HeadRules,
     /// Bytes at the start of `arrived` that hyper may have.
     released: usize,
     /// The head that was released is the last one: nothing behind it is a request.
@@ -100,11 +111,17 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(stream: Stream, header_timeout: Duration, write_timeout: Duration) -> Self {
+    pub(super) fn new(
+        stream: Stream,
+        rules: HeadRules,
+        header_timeout: Duration,
+        write_timeout: Duration,
+    ) -> Self {
         Self {
             stream,
             arrived: BytesMut::new(),
-            judge: Judge::default(),
+            judge: Judge::new(rules.max_size),
+            rules,
             released: 0,
             is_last: false,
             in_flight: InFlight::default(),
@@ -148,8 +165,11 @@ impl Guard {
         loop {
             match self.judge.look(&self.arrived) {
                 Ok(Some(head)) => {
-                    self.judge = Judge::default();
+                    self.judge = Judge::new(self.rules.max_size);
                     self.head_until = None;
+                    if head.is_http_1_0 && head.asks_upgrade && self.rules.upgrades_http_1_0 {
+                        self.take_for_http_1_1();
+                    }
                     self.is_last = head.asks_upgrade || head.announces_body;
                     return Poll::Ready(Ok(head.length));
                 }
@@ -172,6 +192,16 @@ impl Guard {
                 }
                 Poll::Pending => return Poll::Pending,
             }
+        }
+    }
+
+    /// Makes a request of HTTP/1.0 one of HTTP/1.1, which hyper wants for an upgrade: the version is
+    /// the end of the first line that is not empty.
+    fn take_for_http_1_1(&mut self) {
+        const VERSION: &[u8] = b" HTTP/1.0\r\n";
+        let at = self.arrived.windows(VERSION.len()).position(|bytes| bytes == VERSION);
+        if let Some(at) = at {
+            self.arrived[at + VERSION.len() - 3] = b'1';
         }
     }
 

@@ -15,6 +15,7 @@ mod socket_io;
 mod web;
 
 pub use connection::{Handover, serve, turn_away};
+pub use guard::HeadRules;
 pub use route::{Route, TokenPlace};
 pub use secure::reload;
 pub use web::{Files, Web};
@@ -24,6 +25,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use wsferry_proto::handshake::Subprotocol;
 
 use crate::auth::Policy;
 use crate::net::tls::Acceptor;
@@ -60,6 +62,10 @@ pub struct Front {
     pub dial: Dial,
     /// How long a dial may take.
     pub connect_timeout: Duration,
+    /// Which request heads pass.
+    pub heads: HeadRules,
+    /// Subprotocols that the target speaks, beyond those that any byte stream keeps.
+    pub subprotocols: Vec<Subprotocol>,
     /// How long a request head may take in total.
     pub header_timeout: Duration,
     /// How long a client may take no byte of an answer.

@@ -18,6 +18,9 @@ pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 /// the client. Before a handshake there is no key, and it goes as it is.
 const ALERT: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 
+/// The first byte of a client that speaks TLS: a record of its handshake (RFC 8446 §5.1).
+pub(super) const TLS_HANDSHAKE: u8 = 22;
+
 /// Logs and writes a refusal that hyper does not write.
 pub(super) async fn refuse(
     stream: &mut Stream,

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::time::SystemTime;
 
-use http::StatusCode;
+use http::header::ORIGIN;
+use http::{HeaderMap, StatusCode};
 use tracing::{debug, info, warn};
 
 use crate::client::ClientAddress;
@@ -15,6 +16,27 @@ pub fn refused(client: ClientAddress, status: StatusCode, reason: &str, remedy: 
         info!(%client, status, reason, "refused");
     } else {
         warn!(%client, status, reason, "refused; to allow it: {}", remedy.escape_debug());
+    }
+}
+
+/// The same of a request that was read: its Origin is told too.
+pub fn request_refused(
+    client: ClientAddress,
+    headers: &HeaderMap,
+    status: StatusCode,
+    reason: &str,
+    remedy: &str,
+) {
+    let Some(origin) = headers.get(ORIGIN) else { return refused(client, status, reason, remedy) };
+    let origin = String::from_utf8_lossy(origin.as_bytes());
+    // A page's origin is shorter; what is not a page's may be as long as a head.
+    let origin: String = origin.chars().take(300).flat_map(char::escape_debug).collect();
+    let status = status.as_u16();
+    if remedy.is_empty() {
+        info!(%client, status, reason, %origin, "refused");
+    } else {
+        let remedy = remedy.escape_debug();
+        warn!(%client, status, reason, %origin, "refused; to allow it: {remedy}");
     }
 }
 

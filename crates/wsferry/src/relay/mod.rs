@@ -87,6 +87,11 @@ impl Settings {
         }
     }
 
+    /// The same for a client whose subprotocol says what it is to be sent.
+    pub fn for_client(&self, send: Option<Kind>) -> Self {
+        Self { send: send.unwrap_or(self.send), ..self.clone() }
+    }
+
     /// The protocol machine of a new connection.
     pub fn machine(&self) -> Connection {
         let settings = wsferry_proto::Settings {

@@ -118,6 +118,8 @@ impl Gateway {
             dialer: Arc::new(Dialer::new(target_tls, resolver, budget.attempts)),
             dial: config.dial,
             connect_timeout: config.session.connect_timeout,
+            heads: config.heads,
+            subprotocols: config.subprotocols,
             header_timeout: config.header_timeout,
             write_timeout: config.session.relay.write_timeout,
             drain: drain.token().clone(),

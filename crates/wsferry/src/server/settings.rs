@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use wsferry_proto::handshake::Subprotocol;
+
 use super::{Listen, wrapped};
 use crate::address::Address;
-use crate::front::{Dial, Files, TokenPlace};
+use crate::front::{Dial, Files, HeadRules, TokenPlace};
 use crate::net::Resolver;
 use crate::net::tls::{ConnectorSettings, ServerSettings};
 use crate::record::Traffic;
@@ -42,6 +44,10 @@ pub struct Config {
     pub session: session::Settings,
     /// When the target is dialled.
     pub dial: Dial,
+    /// Which request heads pass.
+    pub heads: HeadRules,
+    /// Subprotocols that targets speak, beyond those that any byte stream keeps.
+    pub subprotocols: Vec<Subprotocol>,
     /// How long a request head may take in total.
     pub header_timeout: Duration,
     /// How long a drain may take.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio_util::sync::DropGuard;
+use wsferry_proto::Kind;
 
 use crate::address::Address;
 use crate::auth::Admitted;
@@ -42,6 +43,8 @@ pub struct Joining {
     pub target: Address,
     /// What sees all that is relayed.
     pub tap: Option<Box<dyn Tap>>,
+    /// What data frames to this client are, where its subprotocol says so.
+    pub send: Option<Kind>,
     /// The connection to the target, where it was made before the handshake was answered.
     pub dialed: Option<Stream>,
     /// Stops the gateway when the session is gone, however it goes: the only one of `--run-once`.
@@ -111,11 +114,11 @@ impl Session {
         drain: Arc<Drain>,
     ) -> (Box<Known>, Begun) {
         let Self { id, address, client, early, joining } = *self;
-        let Joining { admitted, target, tap, dialed, once } = joining;
+        let Joining { admitted, target, tap, send, dialed, once } = joining;
         let started = Instant::now();
         observe::session_started(id, address, admitted.pass().identity.as_deref(), &target);
         let known = Box::new(Known { id, address, target, started, _once: once });
-        let relay = &settings.relay;
+        let relay = &settings.relay.for_client(send);
         let ended = match &known.target {
             Address::Echo => Box::pin(echo::run(client, early, relay, drain.token(), tap)).await,
             Address::Recording(recording) => {

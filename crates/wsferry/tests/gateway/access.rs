@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use wsferry::auth::{Policy, Reach};
 use wsferry::config::ListenAddress;
 use wsferry::config::{allow_host, allow_origin};
 use wsferry::front::Files;
+use wsferry::request::{Client, Request};
 use wsferry::server::Config;
 use wsferry_testkit::raw::HANDSHAKE;
 
@@ -156,8 +158,112 @@ async fn pages_of_the_same_host_may_connect_from_any_port_and_scheme() {
         ("[::1]:27016", "http://[::1]:3000"),
         ("[::1]", "http://[0:0:0:0:0:0:0:1]"),
         ("localhost", "chrome-extension://localhost"),
+        ("localhost", "http://localhost/"),
+        ("localhost", "http://localhost/path"),
+        ("play.localhost", "http://play.localhost:1/@evil.example"),
     ] {
         origin(&gateway, host, from, true).await;
+    }
+}
+
+#[tokio::test]
+async fn names_of_loopback_are_one_another_on_a_connection_over_loopback() {
+    let gateway = Running::to("echo:").await;
+    let names =
+        ["localhost", "a.localhost", "127.0.0.1", "127.1.2.3", "[::1]", "[::ffff:127.0.0.1]"];
+    for host in names {
+        for name in names {
+            origin(&gateway, &format!("{host}:27016"), &format!("http://{name}:5173"), true).await;
+            origin(&gateway, host, &format!("https://{name}"), true).await;
+        }
+        for foreign in ["http://localhost.evil.example", "http://192.168.1.5", "null"] {
+            origin(&gateway, host, foreign, false).await;
+        }
+    }
+}
+
+/// Whether the rules let a page connect, over a connection from this address.
+async fn admits(client: &str, host: &str, from: &str) -> bool {
+    let settings = wsferry::auth::Settings::default();
+    let policy = Policy::new(settings, None, Reach::Network, Vec::new());
+    let head = http::Request::get("/").header("host", host).header("origin", from);
+    let head = head.body(()).unwrap().into_parts().0;
+    let address: std::net::SocketAddr = client.parse().unwrap();
+    let client = Client { address: address.into(), common_names: &[] };
+    policy.admit(&Request::read(client, &head).unwrap()).await.is_ok()
+}
+
+#[tokio::test]
+async fn names_of_loopback_are_different_hosts_on_a_connection_from_another_machine() {
+    for (from, expected) in [
+        ("http://127.0.0.1:27016", false),
+        ("http://[::1]", false),
+        ("http://a.localhost", false),
+        ("http://localhost:3000", true),
+    ] {
+        assert_eq!(admits("192.0.2.7:1000", "localhost", from).await, expected, "{from}");
+        assert_eq!(admits("[2001:db8::7]:1000", "localhost", from).await, expected, "{from}");
+        for near in ["127.0.0.1:1000", "[::1]:1000", "[::ffff:127.0.0.1]:1000"] {
+            assert!(admits(near, "localhost", from).await, "{near} {from}");
+        }
+    }
+}
+
+/// What Vite's `server.proxy` sends: the page's Origin as it is, and the Host of the page, or with
+/// `changeOrigin` that of the proxy's target. Its connection comes over loopback.
+#[tokio::test]
+async fn a_page_behind_vites_proxy_connects_whatever_names_of_this_machine_are_used() {
+    let gateway = Running::to("echo:").await;
+    let pages = ["localhost:5173", "127.0.0.1:5173", "[::1]:5173"];
+    for page in pages {
+        origin(&gateway, page, &format!("http://{page}"), true).await; // changeOrigin: false
+        for target in ["localhost:27016", "127.0.0.1:27016", "[::1]:27016"] {
+            origin(&gateway, target, &format!("http://{page}"), true).await; // changeOrigin: true
+        }
+    }
+    // Its page seen from another machine is foreign where the Host is changed, and its Host where not.
+    let far = "http://192.168.1.5:5173";
+    origin(&gateway, "localhost:27016", far, false).await;
+    assert_eq!(gateway.ask(handshake("192.168.1.5:5173", far)).await.status, 403);
+    let change = |config: &mut Config| {
+        config.auth.allow_host = vec![allow_host("192.168.1.5").unwrap()];
+        config.auth.allow_origin = vec![allow_origin(far).unwrap()];
+    };
+    let gateway = Running::start(config_with("echo:", change)).await;
+    origin(&gateway, "localhost:27016", far, true).await;
+    origin(&gateway, "192.168.1.5:5173", far, true).await;
+}
+
+#[tokio::test]
+async fn patterns_let_pages_of_many_origins_in() {
+    let change = |config: &mut Config| {
+        config.auth.allow_origin =
+            ["https://*.example.com", "http://dev.example:*", "moz-extension://*", "app://."]
+                .map(|text| allow_origin(text).unwrap())
+                .to_vec();
+    };
+    let gateway = Running::start(config_with("echo:", change)).await;
+    for from in [
+        "https://a.example.com",
+        "https://a.b.example.com:443/",
+        "http://dev.example:5173",
+        "moz-extension://6f1e0c1a-1c9e-4b0e-8d7a-0b9d0c0f3a11",
+        "app://.",
+    ] {
+        origin(&gateway, "localhost", from, true).await;
+    }
+    for from in [
+        "https://example.com",
+        "https://evilexample.com",
+        "https://a.example.com.evil.example",
+        "https://evil.example/.example.com",
+        "https://a.example.com:8443",
+        "http://a.dev.example:5173",
+        "chrome-extension://6f1e0c1a",
+        "app://x",
+        "null",
+    ] {
+        origin(&gateway, "localhost", from, false).await;
     }
 }
 
@@ -167,15 +273,9 @@ async fn pages_of_other_hosts_may_not_connect_whatever_they_look_like() {
     for (host, from) in [
         ("localhost", "http://evil.example"),
         ("localhost", "http://localhost.evil.example"),
-        ("localhost", "http://evil.localhost"),
         ("localhost", "http://evillocalhost"),
         ("localhost", "http://localhostevil"),
-        ("localhost", "http://127.0.0.1"),
-        ("127.0.0.1", "http://localhost"),
-        ("127.0.0.1", "http://[::1]"),
         ("127.0.0.1", "http://127.0.0.1.evil.example"),
-        ("a.localhost", "http://localhost"),
-        ("a.localhost", "http://b.localhost"),
         ("localhost", "null"),
         ("localhost", "NULL"),
         ("localhost", "file://"),
@@ -185,8 +285,10 @@ async fn pages_of_other_hosts_may_not_connect_whatever_they_look_like() {
         ("localhost", "//localhost"),
         ("localhost", "http:localhost"),
         ("localhost", "http:///localhost"),
-        ("localhost", "http://localhost/"),
-        ("localhost", "http://localhost/path"),
+        ("localhost", "http://192.168.1.5"),
+        ("127.0.0.1", "http://128.0.0.1"),
+        ("localhost", "http:///localhost/"),
+        ("localhost", "http://evil.example/http://localhost"),
         ("localhost", "http://localhost?x"),
         ("localhost", "http://localhost#x"),
         ("localhost", "http://user@localhost"),

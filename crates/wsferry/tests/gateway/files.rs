@@ -181,10 +181,12 @@ async fn what_leaves_the_root_or_is_hidden_or_special_is_not_found() {
         "/text.txt/",
         "/text.txt/x",
         "/text.txt/.",
-        "//text.txt",
         "//etc/passwd",
-        "///text.txt",
+        "//../secret.txt",
+        "//%2e%2e/secret.txt",
+        "///.git/config",
         "/sub//index.html",
+        "//sub//index.html",
         "/%2ftext.txt",
         "/%2fetc%2fpasswd",
         "/sub%2findex.html",
@@ -249,9 +251,28 @@ async fn a_directory_without_its_slash_redirects_to_the_same_host() {
         assert_eq!(answer.field("location"), location, "{path}");
     }
     assert_eq!(site.get("/sub/").await.text(), "<p>sub");
-    for path in ["//sub", "//evil.example", "//evil.example/..", "/\\evil.example", "///sub"] {
+    for path in ["//sub", "///sub"] {
+        assert_eq!(site.get(path).await.field("location"), "/sub/", "{path}");
+    }
+    for path in ["//evil.example", "//evil.example/..", "/\\evil.example"] {
         let answer = site.get(path).await;
         assert!(!answer.has("location"), "{path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn slashes_at_the_start_of_a_path_are_one() {
+    let site = Site::start().await;
+    for (path, same) in [
+        ("//text.txt", "/text.txt"),
+        ("///text.txt", "/text.txt"),
+        ("//sub/index.html", "/sub/"),
+        ("//", "/"),
+        ("///", "/"),
+    ] {
+        let (answer, expected) = (site.get(path).await, site.get(same).await);
+        assert_eq!((answer.status, expected.status), (200, 200), "{path}");
+        assert_eq!(answer.text(), expected.text(), "{path}");
     }
 }
 

@@ -1,8 +1,10 @@
 //! The opening handshake: docs/protocol.md §1, every row by raw sockets, whole and byte by byte.
 
+use tokio::io::AsyncWriteExt;
+use wsferry_proto::Kind;
 use wsferry_testkit::patience::PATIENCE;
 use wsferry_testkit::raw::{
-    Answer, BINARY, CONTINUATION, Client, FIN, HANDSHAKE, PING, Raw, close, frame,
+    Answer, BINARY, CONTINUATION, Client, FIN, HANDSHAKE, PING, Raw, TEXT, close, frame,
 };
 use wsferry_testkit::targets::{self, End};
 
@@ -413,6 +415,124 @@ async fn an_upgrade_of_http_1_0_gets_426_and_never_101() {
         let changes = [(GET, "GET /chat HTTP/1.0"), (CONNECTION, connection), (HOST, host)];
         let answer = check(&gateway, but(&changes), 426, true).await;
         assert_eq!(answer.field("sec-websocket-version"), "13");
+        assert!(answer.text().contains("proxy_http_version 1.1"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn in_websockifys_place_an_upgrade_of_http_1_0_gets_101_when_it_is_otherwise_whole() {
+    let change = |config: &mut wsferry::server::Config| config.heads.upgrades_http_1_0 = true;
+    let gateway = Running::start(config_with("echo:", change)).await;
+    let old =
+        |more: &[(&str, &str)]| but(&[&[(GET, "GET /chat?a=%20HTTP/1.0 HTTP/1.0")], more].concat());
+    for request in [
+        old(&[]),
+        old(&[(CONNECTION, "Connection: keep-alive, Upgrade")]),
+        format!("\r\n{}", old(&[])),
+        old(&[(HOST, "Host: localhost\r\nX: GET / HTTP/1.0")]),
+    ] {
+        check(&gateway, request, 101, false).await;
+    }
+    let mut raw = gateway.raw().await;
+    raw.send([old(&[]).as_bytes(), &frame(FIN | BINARY, b"early")].concat()).await;
+    assert_eq!(raw.answer().await.status, 101);
+    assert_eq!(raw.into_client().payload(5).await, b"early");
+    for (request, status) in [
+        (old(&[(HOST, "")]), 400),
+        (old(&[(KEY, "")]), 400),
+        (old(&[(VERSION, "")]), 426),
+        (old(&[(VERSION, "Sec-WebSocket-Version: 13\r\nOrigin: http://evil.example")]), 403),
+        (old(&[(VERSION, "Sec-WebSocket-Version: 13\r\nTransfer-Encoding: chunked")]), 400),
+        (old(&[(CONNECTION, "")]), 426),
+    ] {
+        check(&gateway, request, status, true).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_http_1_0_needs_no_host_and_its_connection_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("index.html"), "hello").unwrap();
+    let web = wsferry::front::Files::Directory(directory.path().to_owned());
+    let gateway = Running::start(config_with("echo:", |config| config.web = Some(web))).await;
+    for head in ["GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"] {
+        let mut raw = gateway.raw().await;
+        raw.send(head).await;
+        let answer = raw.answer().await;
+        assert_eq!((answer.status, &*answer.text()), (200, "hello"), "{head}");
+        assert!(!answer.has("transfer-encoding"), "{answer:?}");
+        assert_eq!(raw.end().await, (Vec::new(), End::Fin));
+    }
+    let mut raw = gateway.raw().await;
+    raw.send("HEAD / HTTP/1.0\r\n\r\n").await;
+    assert_eq!(raw.try_answer(false).await.unwrap().status, 200);
+    assert_eq!(raw.end().await, (Vec::new(), End::Fin));
+    for (head, status) in [
+        ("GET /nothing HTTP/1.0\r\n\r\n", 404),
+        ("GET http://localhost/ HTTP/1.0\r\n\r\n", 200),
+        ("GET http://evil.example/ HTTP/1.0\r\n\r\n", 403),
+        ("GET / HTTP/1.0\r\nHost: evil.example\r\n\r\n", 403),
+        ("GET / HTTP/1.0\r\nHost:\r\n\r\n", 400),
+        ("GET / HTTP/1.0\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400),
+        ("POST / HTTP/1.0\r\n\r\n", 405),
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+    ] {
+        assert_eq!(gateway.ask(head).await.status, status, "{head}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_subprotocol_field_is_as_good_as_none() {
+    let gateway = gateway().await;
+    for lines in [
+        &["Sec-WebSocket-Protocol:"][..],
+        &["Sec-WebSocket-Protocol: \t "],
+        &["Sec-WebSocket-Protocol:", "Sec-WebSocket-Protocol: "],
+    ] {
+        let answer = check(&gateway, and(lines), 101, false).await;
+        assert!(!answer.has("sec-websocket-protocol"), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_subprotocol_that_no_byte_stream_keeps_is_left_out_unless_it_is_named() {
+    let gateway = gateway().await;
+    let offer = |offered: &str| and(&[&format!("Sec-WebSocket-Protocol: {offered}")]);
+    for promise in ["xmpp", "text.ircv3.net", "graphql-transport-ws", "wamp.2.json"] {
+        let answer = check(&gateway, offer(promise), 400, true).await;
+        assert!(answer.text().contains("--subprotocol"), "{}", answer.text());
+        let answer = check(&gateway, offer(&format!("{promise}, mqtt")), 101, false).await;
+        assert_eq!(answer.field("sec-websocket-protocol"), "mqtt");
+    }
+    let change = |config: &mut wsferry::server::Config| {
+        config.subprotocols = vec!["text.ircv3.net".parse().unwrap()];
+    };
+    let gateway = Running::start(config_with("echo:", change)).await;
+    let answer = check(&gateway, offer("binary.ircv3.net, text.ircv3.net"), 101, false).await;
+    assert_eq!(answer.field("sec-websocket-protocol"), "text.ircv3.net");
+    check(&gateway, offer("xmpp"), 400, true).await;
+}
+
+#[tokio::test]
+async fn the_subprotocols_text_and_binary_mean_what_they_say_for_that_client() {
+    for send in [Kind::Binary, Kind::Text] {
+        let mut target = targets::by_hand().await;
+        let change = |config: &mut wsferry::server::Config| config.session.relay.send = send;
+        let gateway = Running::start(config_with(target.address(), change)).await;
+        for (line, first) in [
+            ("Sec-WebSocket-Protocol: text", FIN | TEXT),
+            ("Sec-WebSocket-Protocol: binary", FIN | BINARY),
+            ("Sec-WebSocket-Protocol: text, binary", FIN | BINARY),
+            ("X: y", FIN | if send == Kind::Text { TEXT } else { BINARY }),
+        ] {
+            let mut raw = gateway.raw().await;
+            raw.send(and(&[line])).await;
+            assert_eq!(raw.answer().await.status, 101);
+            let mut connection = target.report().await;
+            connection.write_all("h\u{e9}".as_bytes()).await.unwrap();
+            let frame = raw.into_client().frame().await;
+            assert_eq!((frame.first, &frame.payload[..]), (first, "h\u{e9}".as_bytes()), "{line}");
+        }
     }
 }
 
@@ -441,7 +561,8 @@ async fn the_subprotocol_is_binary_or_the_first_one_that_was_offered() {
 #[tokio::test]
 async fn subprotocols_that_are_no_tokens_and_base64_alone_get_400() {
     let gateway = gateway().await;
-    for offered in ["a b", "a;b", "a/b", "\"a\"", "a=b", "b\u{e4}", "a@b", "a, b c", "", ",", "(a)"]
+    for offered in
+        ["a b", "a;b", "a/b", "\"a\"", "a=b", "b\u{e4}", "a@b", "a, b c", ",", ", ,", "(a)"]
     {
         check(&gateway, and(&[&format!("Sec-WebSocket-Protocol: {offered}")]), 400, true).await;
     }

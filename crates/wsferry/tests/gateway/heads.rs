@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use wsferry_testkit::raw::{BINARY, FIN, HANDSHAKE};
+use wsferry_testkit::raw::{BINARY, FIN, HANDSHAKE, frame};
 use wsferry_testkit::targets::End;
 
 use crate::handshake::{GET, and, but, check, gateway};
@@ -82,7 +82,6 @@ async fn malformed_heads_get_400_and_the_end() {
         but(&[(GET, "GET /\u{e4} HTTP/1.1")]),
         but(&[(GET, "GET /a\u{1}b HTTP/1.1")]),
         but(&[(GET, "G(T /chat HTTP/1.1")]),
-        "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{fc}\u{3}\u{3}".to_owned(), // a TLS hello
         "hello?\r\n\r\n".to_owned(),
     ] {
         check(&gateway, request, 400, true).await;
@@ -99,35 +98,128 @@ async fn other_versions_of_http_get_505_or_400() {
 }
 
 #[tokio::test]
-async fn a_request_line_over_8_kib_gets_414_and_one_of_just_that_passes() {
+async fn a_request_line_over_32_kib_gets_414_and_one_of_just_that_passes() {
     let gateway = gateway().await;
     let line =
         |length: usize| format!("GET /{} HTTP/1.1", "a".repeat(length - "GET / HTTP/1.1".len()));
-    for length in [8191, 8192] {
+    for length in [32 * 1024 - 1, 32 * 1024] {
         check(&gateway, but(&[(GET, &line(length))]), 101, false).await;
     }
-    for length in [8193, 8194, 60_000] {
+    for length in [32 * 1024 + 1, 32 * 1024 + 2, 100_000] {
         check(&gateway, but(&[(GET, &line(length))]), 414, true).await;
     }
     // It need not end to be too long.
     let mut raw = gateway.raw().await;
-    raw.send(format!("GET /{}", "a".repeat(8188))).await;
+    raw.send(format!("GET /{}", "a".repeat(32 * 1024 - 4))).await;
     assert_eq!(raw.answer().await.status, 414);
 }
 
 #[tokio::test]
-async fn a_header_block_over_16_kib_gets_431_and_one_of_just_that_passes() {
+async fn a_head_over_64_kib_gets_431_and_one_of_just_that_passes() {
     let gateway = gateway().await;
-    let block = HANDSHAKE.len() - GET.len() - 2;
-    let fill =
-        |length: usize| and(&[&format!("X: {}", "a".repeat(length - block - "X: \r\n".len()))]);
-    for length in [16 * 1024 - 1, 16 * 1024] {
+    let fill = |length: usize| {
+        let field = "X: \r\n".len();
+        and(&[&format!("X: {}", "a".repeat(length - HANDSHAKE.len() - field))])
+    };
+    for length in [64 * 1024 - 1, 64 * 1024] {
         let request = fill(length);
-        assert_eq!(request.len() - GET.len() - 2, length);
+        assert_eq!(request.len(), length);
         check(&gateway, request, 101, false).await;
     }
-    for length in [16 * 1024 + 1, 16 * 1024 + 2, 100_000] {
+    for length in [64 * 1024 + 1, 64 * 1024 + 2, 100_000] {
         check(&gateway, fill(length), 431, true).await;
+    }
+    // It need not end to be too large.
+    let mut raw = gateway.raw().await;
+    raw.send(&fill(100_000)[..64 * 1024 + 1]).await;
+    assert_eq!(raw.answer().await.status, 431);
+}
+
+#[tokio::test]
+async fn a_head_may_be_as_large_as_the_limit_that_was_set() {
+    let of = |length: usize| {
+        let lines = ["Cookie: ", "X: "].map(|name| {
+            let rest = (length - HANDSHAKE.len()) / 2 - name.len() - 2;
+            format!("{name}{}", "a".repeat(rest))
+        });
+        and(&[&lines[0], &lines[1]])
+    };
+    for max_size in [1024, 4096, 200_000, 1 << 20] {
+        let change = |config: &mut wsferry::server::Config| config.heads.max_size = max_size;
+        let gateway = Running::start(config_with("echo:", change)).await;
+        let largest = of(max_size - max_size % 2);
+        assert!(max_size - largest.len() < 2);
+        assert_eq!(gateway.ask(&largest).await.status, 101, "{max_size}");
+        assert_eq!(gateway.ask(of(max_size + 2)).await.status, 431, "{max_size}");
+    }
+}
+
+#[tokio::test]
+async fn cookies_of_60_kb_and_a_url_of_12_000_bytes_reach_sessions_and_files() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("index.html"), "hello").unwrap();
+    let web = wsferry::front::Files::Directory(directory.path().to_owned());
+    let gateway = Running::start(config_with("echo:", |config| config.web = Some(web))).await;
+    let cookie = format!("Cookie: session={}", "a".repeat(60_000));
+    let mut raw = gateway.raw().await;
+    for _ in 0..2 {
+        raw.send(format!("GET / HTTP/1.1\r\nHost: localhost\r\n{cookie}\r\n\r\n")).await;
+        assert_eq!(raw.answer().await.text(), "hello");
+    }
+    let early = frame(FIN | BINARY, b"early");
+    raw.send([and(&[&cookie]).as_bytes(), &early].concat()).await;
+    assert_eq!(raw.answer().await.status, 101);
+    assert_eq!(raw.into_client().payload(5).await, b"early");
+    let line = format!("GET /?x={} HTTP/1.1", "a".repeat(12_000));
+    assert_eq!(gateway.ask(but(&[(GET, &line)])).await.status, 101);
+    assert_eq!(gateway.ask(format!("{line}\r\nHost: localhost\r\n\r\n")).await.text(), "hello");
+}
+
+/// The begin of a TLS hello.
+const HELLO: [u8; 11] = [22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];
+
+#[tokio::test]
+async fn tls_on_a_port_without_a_certificate_gets_an_alert() {
+    let gateway = gateway().await;
+    for hello in [&HELLO[..], &HELLO[..1], &[&HELLO[..], &[0xff; 600]].concat()] {
+        let mut raw = gateway.raw().await;
+        raw.send(hello).await;
+        let (answer, end) = raw.end().await;
+        assert_eq!(answer[..2], [21, 3], "a record with an alert");
+        assert_eq!((answer[3..6].to_vec(), answer.len()), (vec![0, 2, 2], 7), "a fatal one");
+        assert_eq!(end, End::Fin);
+    }
+    // Behind a request it is no hello.
+    let mut raw = gateway.raw().await;
+    raw.send([b"GET / HTTP/1.1\r\nHost: a\r\n\x16\x03".as_slice()].concat()).await;
+    assert_eq!(raw.answer().await.status, 400);
+}
+
+#[tokio::test]
+async fn a_get_of_anything_but_a_path_or_an_absolute_url_gets_400() {
+    let gateway = gateway().await;
+    for target in ["*", "localhost", "localhost:80", "chat", "ftp://localhost/", "?a", "*/"] {
+        for method in ["GET", "HEAD"] {
+            let line = format!("{method} {target} HTTP/1.1");
+            check(&gateway, but(&[(GET, &line)]), 400, true).await;
+            check(&gateway, format!("{line}\r\nHost: localhost\r\n\r\n"), 400, true).await;
+        }
+    }
+    let options = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    check(&gateway, options, 405, true).await;
+    check(&gateway, but(&[(GET, "GET WS://LOCALHOST/chat HTTP/1.1")]), 101, false).await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_chunked_twice_gets_400_on_any_request() {
+    let gateway = gateway().await;
+    for codings in ["chunked, chunked", "chunked,gzip,CHUNKED", "chunked, gzip", "chunked;q=1"] {
+        for method in ["GET", "HEAD", "POST"] {
+            let request = format!(
+                "{method} / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: {codings}\r\n\r\n"
+            );
+            check(&gateway, request, 400, true).await;
+        }
     }
 }
 

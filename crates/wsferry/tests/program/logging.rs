@@ -127,6 +127,67 @@ async fn a_refused_origin_names_the_flag_that_would_allow_it() {
 }
 
 #[tokio::test]
+async fn a_refused_origin_is_in_the_log_and_nobody_is_told_to_allow_what_any_site_can_send() {
+    for origin in ["null", "file://", "app://.", "about:blank"] {
+        let program = wsferry(&["127.0.0.1:0", "echo:"]);
+        assert_eq!(try_connect(program.port().await, Some(origin)).await.err().unwrap(), 403);
+        let line = program.line(&["refused", "status=403", &format!("origin={origin}")]).await;
+        assert!(!line.contains("--allow-origin"), "{line}");
+    }
+    let program = wsferry(&["127.0.0.1:0", "echo:"]);
+    try_connect(program.port().await, Some("http://evil.example/path")).await.unwrap_err();
+    program
+        .line(&["WARN", "origin=http://evil.example/path", "--allow-origin http://evil.example"])
+        .await;
+}
+
+#[tokio::test]
+async fn an_origin_that_any_site_can_send_is_warned_of_at_the_start() {
+    for (options, words) in [
+        (&["--allow-origin", "null"][..], &["WARN", "--allow-origin null", "--web"][..]),
+        (&["--allow-origin", "file://"], &["WARN", "--allow-origin file://", "--web"]),
+        (&["--allow-origin", "*"], &["WARN", "--allow-origin '*'", "every page"]),
+        (
+            &["--auth-plugin", "ExpectOrigin", "--auth-source", "https://a.example null"],
+            &["WARN", "ExpectOrigin", "--web"],
+        ),
+        (&["--auth-plugin", "ExpectOrigin", "--auth-source", "*"], &["WARN", "ExpectOrigin", "*"]),
+    ] {
+        let program = wsferry(&[&["127.0.0.1:0", "echo:"], options].concat());
+        program.line(words).await;
+    }
+}
+
+#[tokio::test]
+async fn tls_on_a_port_without_a_certificate_is_one_line_that_names_cert() {
+    let program = wsferry(&["127.0.0.1:0", "echo:"]);
+    let port = program.port().await;
+    let hello = [22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];
+    exchange(port, &hello).await;
+    try_connect(port, Some("http://last.example")).await.unwrap_err();
+    program.line(&["--allow-origin http://last.example"]).await;
+    let lines = program.lines();
+    let about: Vec<_> = lines.iter().filter(|line| line.contains("TLS")).collect();
+    assert_eq!(about.len(), 1, "{lines:#?}");
+    assert_holds(about[0], &["WARN", "refused", "--cert FILE", "certificate"]);
+}
+
+#[tokio::test]
+async fn a_refused_upgrade_of_http_1_0_names_the_setting_of_nginx_and_websockify_takes_it() {
+    let upgrade = b"GET / HTTP/1.0\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+        Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let program = wsferry(&["127.0.0.1:0", "echo:"]);
+    let answer = exchange(program.port().await, upgrade).await;
+    assert!(answer.starts_with("HTTP/1.1 426 ") || answer.starts_with("HTTP/1.0 426 "), "{answer}");
+    program.line(&["refused", "status=426", "proxy_http_version 1.1"]).await;
+    let program = wsferry(&["websockify", "127.0.0.1:0", "echo:"]);
+    let close = [&upgrade[..], &[0x88, 0x80, 0, 0, 0, 0]].concat();
+    let answer = exchange(program.port().await, &close).await;
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+}
+
+#[tokio::test]
 async fn a_refused_host_names_the_flag_that_would_allow_it() {
     let folder = site("a page");
     let program = wsferry(&["127.0.0.1:0", "echo:", "--web", spell(folder.path())]);
@@ -139,13 +200,12 @@ async fn a_refused_host_names_the_flag_that_would_allow_it() {
 
 #[tokio::test]
 async fn the_flag_that_a_refusal_names_lets_the_client_in() {
-    for origin in ["http://evil.example", "https://a.example:8443", "http://[2001:db8::1]", "null"]
-    {
+    for origin in ["http://evil.example", "https://a.example:8443", "http://[2001:db8::1]"] {
         let strict = wsferry(&["127.0.0.1:0", "echo:"]);
         try_connect(strict.port().await, Some(origin)).await.unwrap_err();
         let line = strict.line(&["refused", "--allow-origin"]).await;
         let flag = line.split_once("--allow-origin ").unwrap().1;
-        let value = flag.split([' ', '"']).next().unwrap();
+        let value = flag.split([' ', '"']).next().unwrap().trim_matches('\''); // as a shell does
         let open = wsferry(&["127.0.0.1:0", "echo:", "--allow-origin", value]);
         try_connect(open.port().await, Some(origin)).await.unwrap();
     }

@@ -12,6 +12,7 @@ use wsferry::address::Address;
 use wsferry::auth::{AllowHost, AllowOrigin};
 use wsferry::config::{self, default, seconds};
 use wsferry::net::tls::{Ciphers, MinVersion, Password};
+use wsferry_proto::handshake::Subprotocol;
 
 const TARGET: &str = "Target";
 const TOKENS: &str = "Targets by token";
@@ -70,6 +71,9 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "BYTES", value_parser = config::message_size,
           default_value = default::MAX_MESSAGE, help_heading = TARGET, hide_short_help = true)]
     pub(super) max_message: usize,
+    /// Accept this subprotocol, such as text.ircv3.net, because the target speaks it. Repeatable
+    #[arg(long, value_name = "NAME", value_parser = config::subprotocol, help_heading = TARGET, hide_short_help = true)]
+    pub(super) subprotocol: Vec<Subprotocol>,
     /// Refuse text messages of clients (close code 1003)
     #[arg(long, help_heading = TARGET, hide_short_help = true)]
     pub(super) refuse_text: bool,
@@ -94,7 +98,7 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "FILE", help_heading = TOKENS, hide_short_help = true)]
     pub(super) target_config: Option<String>,
 
-    #[arg(help = "Let pages of this origin connect, such as https://example.com; * for all. Repeatable", long, value_name = "ORIGIN", value_parser = config::allow_origin, help_heading = ACCESS)]
+    #[arg(help = "Let pages of this origin connect, such as https://example.com or https://*.example.com; * for all. Repeatable", long, value_name = "ORIGIN", value_parser = config::allow_origin, help_heading = ACCESS)]
     pub(super) allow_origin: Vec<AllowOrigin>,
     /// Be reachable under this host name; * for any. Repeatable
     #[arg(long, value_name = "HOST", value_parser = config::allow_host, help_heading = ACCESS)]
@@ -201,6 +205,10 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "S", value_parser = seconds, default_value = default::HEADER_TIMEOUT,
           help_heading = LIMITS, hide_short_help = true)]
     pub(super) header_timeout: Duration,
+    /// The largest request head in bytes, or with KiB
+    #[arg(long, value_name = "BYTES", value_parser = config::head_size,
+          default_value = default::MAX_HEAD_SIZE, help_heading = LIMITS, hide_short_help = true)]
+    pub(super) max_head_size: usize,
     /// Seconds to wait for the answer to a Close
     #[arg(long, value_name = "S", value_parser = seconds, default_value = default::CLOSE_TIMEOUT,
           help_heading = LIMITS, hide_short_help = true)]

@@ -52,6 +52,7 @@ impl TypedGate {
                     .to_owned(),
             );
         }
+        notes.extend(self.notes_on_origins(auth_plugin.as_ref()));
         // Its answer says where a session leads.
         let targets_come_later = matches!(auth_plugin, Some(PluginSettings::Http(_)));
         let (listen, route) = self.addresses(targets_come_later, called)?;
@@ -71,6 +72,9 @@ impl TypedGate {
         config.idle_timeout = limit(self.idle_timeout);
         config.record = self.record.take().map(absolute);
         config.traffic = self.traffic.then(output::traffic);
+        config.heads.max_size = self.max_head_size;
+        config.heads.upgrades_http_1_0 = called == Called::Websockify;
+        config.subprotocols = std::mem::take(&mut self.subprotocol);
         config.auth.allow_origin = std::mem::take(&mut self.allow_origin);
         config.auth.allow_host = std::mem::take(&mut self.allow_host);
         config.auth.require_origin = self.require_origin;
@@ -173,6 +177,39 @@ impl TypedGate {
                 "--ssl-ciphers: {} cannot be had here, the others of the list are on",
                 left_out.join(", ")
             ));
+        }
+        notes
+    }
+
+    /// What lets in pages that nobody meant.
+    fn notes_on_origins(&self, plugin: Option<&PluginSettings>) -> Vec<String> {
+        let mut notes = Vec::new();
+        let why = "any site that your users visit can send it, and connect as they can";
+        let has = |origin: &str| {
+            let item = config::allow_origin(origin);
+            item.is_ok_and(|item| self.allow_origin.contains(&item))
+        };
+        if has("*") {
+            notes.push(format!("--allow-origin '*' lets every page of the world connect: {why}"));
+        }
+        for origin in ["null", "file://"].into_iter().filter(|origin| has(origin)) {
+            notes.push(format!(
+                "--allow-origin {origin} is for more than pages opened as files: {why}; serve the page \
+                 with --web instead"
+            ));
+        }
+        if let Some(PluginSettings::Origin(list)) = plugin {
+            if list.has_anybodys() {
+                notes.push(format!(
+                    "ExpectOrigin lists an origin for more than pages opened as files: {why}; serve the \
+                     page with --web instead"
+                ));
+            }
+            if list.has_star() {
+                notes.push(
+                    "ExpectOrigin has no patterns: * is no origin, and lets nobody in".to_owned(),
+                );
+            }
         }
         notes
     }

@@ -69,7 +69,7 @@ impl Web {
     pub(super) async fn answer(&self, head: &Parts) -> Response<Body> {
         let path = head.uri.path();
         let mut response = match &self.0 {
-            Files::Page(page) if path == "/" => response::html(*page),
+            Files::Page(page) if path.trim_start_matches('/').is_empty() => response::html(*page),
             Files::Page(_) => not_found(),
             Files::Directory(root) | Files::Listed(root) => match look_up(root, path).await {
                 Found::File(file) => send(&file, head).await,
@@ -163,11 +163,11 @@ fn content_type(file: &Path) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(other)
 }
 
-/// To the same path with a slash behind it. The path has no empty part, so it never begins with
-/// `//`, which a browser would take for another host.
+/// To the same path with a slash behind it, and one in front: a browser would take `//` for another
+/// host.
 fn redirect(uri: &http::Uri) -> Response<Body> {
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let target = format!("{}/{query}", uri.path());
+    let target = format!("/{}/{query}", uri.path().trim_start_matches('/'));
     let mut response = response::sentence(StatusCode::MOVED_PERMANENTLY, "it is a directory");
     let headers = response.headers_mut();
     headers.remove(http::header::CONNECTION);

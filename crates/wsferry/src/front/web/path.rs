@@ -14,9 +14,10 @@ pub(super) struct Wanted {
 }
 
 /// Decodes the path once, part by part. Whatever could mean something else to a file system (`..`,
-/// a separator that was encoded, a backslash, NUL) or is hidden leads to nothing.
+/// a separator that was encoded, a backslash, NUL) or is hidden leads to nothing. Slashes at its start
+/// are one.
 pub(super) fn parse(path: &str) -> Option<Wanted> {
-    let path = path.strip_prefix('/')?;
+    let path = path.strip_prefix('/')?.trim_start_matches('/');
     let (parts, is_directory) = match path.strip_suffix('/') {
         Some(parts) => (parts, true),
         None => (path, path.is_empty()),
@@ -52,6 +53,9 @@ mod tests {
         for (path, relative, is_directory) in [
             ("/", "", true),
             ("/index.html", "index.html", false),
+            ("//", "", true),
+            ("//index.html", "index.html", false),
+            ("///a/b/", "a/b", true),
             ("/a/b/", "a/b", true),
             ("/a%20b.txt", "a b.txt", false),
             ("/%C3%A4.html", "ä.html", false),
@@ -68,8 +72,11 @@ mod tests {
             "",
             "*",
             "a",
-            "//",
-            "//a",
+            "//a//b",
+            "//..",
+            "//../a",
+            "///.git/config",
+            "/a//",
             "/a//b",
             "/..",
             "/../a",

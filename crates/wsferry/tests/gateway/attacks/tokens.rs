@@ -101,9 +101,9 @@ fn broken(good: &str) -> Vec<(String, u16)> {
         (format!("/?token={good}\nX: y"), 400),
         (format!("/?token={good}\rX: y"), 400),
         (format!("/?token={good} HTTP/1.1\r\n\r\n"), 400), // a request of its own, without a Host
-        (format!("/?token={}", "x".repeat(8 * 1024)), 414),
-        (format!("/?token={}", "x".repeat(9 * 1024)), 414),
-        (format!("/?x={}&token={good}", "x".repeat(9 * 1024)), 414),
+        (format!("/?token={}", "x".repeat(31 * 1024)), 403),
+        (format!("/?token={}", "x".repeat(33 * 1024)), 414),
+        (format!("/?x={}&token={good}", "x".repeat(33 * 1024)), 414),
     ]
 }
 
