@@ -131,3 +131,50 @@ async fn a_client_that_does_not_answer_is_waited_for_no_longer_than_the_drain() 
     assert_eq!(exit.status.code(), Some(0), "{}", exit.stderr);
     assert!(exit.stderr.contains("cut off"), "{}", exit.stderr);
 }
+
+/// HUP, INT, QUIT, USR1, USR2, ALRM, TERM, XFSZ (signal(7)), as a set.
+#[cfg(target_os = "linux")]
+const HANDLED: u64 = 1 | 1 << 1 | 1 << 2 | 1 << 9 | 1 << 11 | 1 << 13 | 1 << 14 | 1 << 24;
+#[cfg(target_os = "linux")]
+const PIPE: u64 = 1 << 12;
+
+/// The signals that a line of `/proc/PID/status` names, a bit for each.
+#[cfg(target_os = "linux")]
+fn signals_in(status: &str, line: &str) -> u64 {
+    let rest = status.split_once(line).expect(status).1;
+    u64::from_str_radix(rest.split_whitespace().next().unwrap(), 16).unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn all_of_them_are_taken_in_hand_before_a_start_that_is_slow() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("session.1");
+    let made = std::process::Command::new("mkfifo").arg(&recording).status().unwrap();
+    assert!(made.success());
+    let program = wsferry(&["replay", spell(&recording), "127.0.0.1:0"]); // nobody writes there
+    let file = format!("/proc/{}/status", program.id());
+    wsferry_testkit::patience::until(|| {
+        let status = std::fs::read_to_string(&file).unwrap();
+        signals_in(&status, "SigCgt:") & HANDLED == HANDLED
+    })
+    .await;
+    for signal in [Signal::HangUp, Signal::User1, Signal::User2, Signal::Alarm] {
+        program.signal(signal).await;
+    }
+    program.signal(Signal::Quit).await;
+    assert_eq!(program.exit().await.status.code(), Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_wrapped_program_ignores_and_blocks_none_of_them() {
+    let place = wsferry_testkit::program::ReservedPort::new();
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_wsferry"));
+    command.env("WSFERRY_REBIND", wsferry_testkit::shim::path());
+    command.args([&place.number().to_string(), "--", "grep", "Sig", "/proc/self/status"]);
+    let exit = wsferry_testkit::program::Program::spawn(command).exit().await;
+    for line in ["SigIgn:", "SigBlk:"] {
+        assert_eq!(signals_in(&exit.stdout, line) & (HANDLED | PIPE), 0, "{line} {}", exit.stdout);
+    }
+}
