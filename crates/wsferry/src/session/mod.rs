@@ -144,21 +144,23 @@ impl Known {
         let until = ended.leave_by.into();
         let leave = |(stream, how)| Leaving::new(stream, how, until);
         let (mut client, target) = (ended.client.map(leave), ended.target.map(leave));
+        let outcome = Outcome {
+            cause: ended.cause,
+            close_code: ended.close_code,
+            is_cut: true,
+            to_target: ended.to_target,
+            to_client: ended.to_client,
+            duration,
+        };
+        let mut telling = Telling { known: &self, outcome };
         let leave_client = async {
             let is_delivered = match &mut client {
                 Some(client) => client.deliver().await,
                 None => true,
             };
             let is_cut = ended.is_cut || !is_delivered;
-            let outcome = Outcome {
-                cause: ended.cause,
-                close_code: if is_cut { 1006 } else { ended.close_code },
-                is_cut,
-                to_target: ended.to_target,
-                to_client: ended.to_client,
-                duration,
-            };
-            observe::session_ended(self.id, self.address, &self.target, &outcome);
+            telling.outcome.is_cut = is_cut;
+            drop(telling); // the log's line
             match client {
                 Some(mut client) if is_cut => client.abort(),
                 Some(client) => client.end().await,
@@ -172,6 +174,23 @@ impl Known {
             }
         };
         tokio::join!(leave_client, leave_target);
+    }
+}
+
+/// Tells how a session ended when it is dropped: a client that is still being left then, because the
+/// gateway stops, was cut.
+struct Telling<'a> {
+    known: &'a Known,
+    outcome: Outcome,
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        let (known, outcome) = (self.known, &mut self.outcome);
+        if outcome.is_cut {
+            outcome.close_code = 1006;
+        }
+        observe::session_ended(known.id, known.address, &known.target, outcome);
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::net::{TcpStream, UnixListener};
 use tokio::sync::mpsc;
 use wsferry::net::tls::ConnectorSettings;
 use wsferry::server::Config;
-use wsferry_testkit::patience::soon;
+use wsferry_testkit::patience::{PATIENCE, soon};
 use wsferry_testkit::pki::Pki;
 use wsferry_testkit::raw::Frames;
 use wsferry_testkit::targets;
@@ -77,6 +77,7 @@ impl Rig {
         let (ca, pair) = (pki.ca(), pki.server("gateway"));
         let config = config_with(name, |config| {
             be_patient(config);
+            config.header_timeout = 4 * PATIENCE;
             if secure {
                 config.tls = Some(settings(&pair));
             }
