@@ -68,6 +68,7 @@ async fn run(command: &str) {
     let wrapped = command.contains(" -- ").then(|| wrap_echo_server(&mut program, folder.path()));
     let port = wrapped.as_ref().map_or(0, ReservedPort::number);
     for word in command.split_whitespace().skip(1) {
+        let word = word.trim_matches('\''); // as a shell takes it
         let host = word.strip_suffix("27016").or_else(|| word.strip_suffix("6080"));
         program.arg(match host {
             Some(host) => format!("{host}{port}"),
