@@ -43,6 +43,8 @@ pub mod default {
     pub const MAX_HEAD_SIZE: &str = "64KiB";
     /// The largest message to a client.
     pub const MAX_MESSAGE: &str = "64KiB";
+    /// Bytes of an answer in a second.
+    pub const FILE_MIN_RATE: &str = "4096";
     /// Wrong credentials and unknown tokens of a source in a minute.
     pub const AUTH_FAILURES_PER_SOURCE: &str = "10";
     /// Connections that are not sessions yet.
@@ -203,6 +205,20 @@ pub fn or_off<N: FromStr + Default>(text: &str) -> Result<N, ValueError> {
     })
 }
 
+/// Reads bytes a second; 0 or `off` for none.
+///
+/// # Errors
+/// Neither.
+pub fn rate(text: &str) -> Result<u64, ValueError> {
+    let rate = or_off(text).or_else(|_| message_size(text).map(|size| size as u64));
+    rate.map_err(|_| {
+        ValueError::new(
+            text,
+            "bytes a second: give a number, such as 4096 or 4KiB, or off for none",
+        )
+    })
+}
+
 /// Reads an item of `--allow-origin`.
 ///
 /// # Errors
@@ -288,6 +304,7 @@ pub fn plain(listen: impl Into<Listen>, route: impl Into<RouteSettings>) -> Conf
         },
         subprotocols: Vec::new(),
         header_timeout: of(default::HEADER_TIMEOUT),
+        file_min_rate: rate(default::FILE_MIN_RATE).unwrap_or_default(),
         drain_timeout: of(default::DRAIN_TIMEOUT),
         max_connections: None,
         max_handshakes: default::MAX_HANDSHAKES.parse().unwrap_or(1024),
@@ -367,6 +384,8 @@ mod tests {
     fn a_limit_is_a_number_or_off() {
         assert_eq!(or_off("10"), Ok(10u16));
         assert_eq!((or_off("0"), or_off("off")), (Ok(0u16), Ok(0u16)));
+        assert_eq!((rate("4KiB"), rate("4096"), rate("off")), (Ok(4096), Ok(4096), Ok(0)));
+        assert!(rate("fast").is_err());
         for text in ["", "-1", "+1", "1.5", "65536", "none", "Off"] {
             assert!(or_off::<u16>(text).is_err(), "{text}");
         }

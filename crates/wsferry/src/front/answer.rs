@@ -15,6 +15,7 @@ use tokio_util::sync::DropGuard;
 use wsferry_proto::handshake::{self, Refusal, Upgrade, Verdict};
 
 use super::guard::{InFlight, InFlightMark};
+use super::permits::Permits;
 use super::response::{self, Body};
 use super::route::NO_TARGET;
 use super::{Dial, Front, socket_io};
@@ -34,6 +35,7 @@ pub(super) struct Answerer {
     pub(super) in_flight: InFlight,
     /// What was decided by the last request, if it was a good handshake.
     pub(super) joining: Arc<Mutex<Option<Joining>>>,
+    pub(super) permits: Permits,
 }
 
 /// The connection that requests come by.
@@ -49,6 +51,8 @@ pub(super) struct Caller {
 pub(super) enum No {
     Rule(Refusal),
     Policy(Denial),
+    /// Too many files are being sent.
+    Busy,
     /// The token was looked up, and leads nowhere.
     UnknownToken,
     /// The source of the client failed too often.
@@ -84,17 +88,22 @@ impl Service<HttpRequest<Incoming>> for Answerer {
         let front = Arc::clone(&self.front);
         let joining = Arc::clone(&self.joining);
         let client = Arc::clone(&self.client);
+        let permits = self.permits.clone();
         Box::pin(async move {
             let (head, _) = request.into_parts(); // a body is never read: its request is the last one
-            let response = match decide(&front, &client, &head).await {
+            let response = match decide(&front, &client, &head, &permits).await {
                 Ok(Decision::Join(upgrade, join)) => {
+                    permits.release();
                     *joining.lock().unwrap_or_else(PoisonError::into_inner) = Some(join);
                     response::switching_protocols(upgrade)
                 }
                 Ok(Decision::File(response)) => response,
-                Err(no) => refuse(client.address, &head, &no),
+                Err(no) => {
+                    permits.answered();
+                    refuse(client.address, &head, &no)
+                }
             };
-            Ok(response.map(|body| Tracked { body, _mark: mark }))
+            Ok(response.map(|body| Tracked { body, mark }))
         })
     }
 }
@@ -106,7 +115,12 @@ enum Decision {
 
 /// The order of the questions: is it a request at all, does it mean this host, is it a handshake,
 /// may this client in, can the target be reached.
-async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision, No> {
+async fn decide(
+    front: &Front,
+    caller: &Caller,
+    head: &Parts,
+    permits: &Permits,
+) -> Result<Decision, No> {
     let headers = &head.headers;
     let client = Client { address: caller.address, common_names: &caller.common_names };
     if socket_io::is_asked(&head.uri) {
@@ -121,6 +135,9 @@ async fn decide(front: &Front, caller: &Caller, head: &Parts) -> Result<Decision
     let Verdict::Upgrade(upgrade) = verdict else {
         check_file(front, &request).await?;
         let Some(web) = &front.web else { return Err(Refusal::UPGRADE_REQUIRED.into()) };
+        if !permits.change_to_file(&front.files) {
+            return Err(No::Busy);
+        }
         let mut response = web.answer(head).await;
         // Behind such a head the guard reads no request: this answer is the last one.
         if handshake::announces_body(headers) || headers.contains_key(http::header::UPGRADE) {
@@ -230,6 +247,14 @@ fn refuse(client: ClientAddress, head: &Parts, no: &No) -> Response<Body> {
             }
             response
         }
+        No::Busy => {
+            let (status, reason) =
+                (StatusCode::SERVICE_UNAVAILABLE, "too many files are being sent");
+            observe::refused(client, status, reason, "--max-connections");
+            let mut response = response::sentence(status, reason);
+            response.headers_mut().insert(http::header::RETRY_AFTER, 1.into());
+            response
+        }
         No::UnknownToken => {
             refuse(client, head, &No::Other(StatusCode::FORBIDDEN, NO_TARGET.to_owned()))
         }
@@ -255,7 +280,7 @@ pin_project! {
     pub(super) struct Tracked {
         #[pin]
         body: Body,
-        _mark: InFlightMark,
+        mark: InFlightMark,
     }
 }
 
@@ -267,6 +292,9 @@ impl HttpBody for Tracked {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        if self.mark.is_waiting() {
+            return Poll::Pending; // what is in memory for the client is enough
+        }
         self.project().body.poll_frame(cx)
     }
 

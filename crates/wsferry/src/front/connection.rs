@@ -2,19 +2,28 @@
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use hyper::server::conn::http1;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 use super::Front;
 use super::answer::{Answerer, Caller};
-use super::guard::Guard;
+use super::guard::{Guard, Rejection};
+use super::permits::Permits;
 use super::refusal::{FAREWELL, TLS_HANDSHAKE, alert, refuse};
 use super::secure::{Secured, secure, speaks_tls};
 use crate::client::ClientAddress;
 use crate::net::{Farewell, Stream, farewell};
 use crate::session::Joining;
+
+/// How long an idle connection whose place is needed may take to end.
+const EVICTED: Duration = Duration::from_millis(200);
+/// How long a client may take the last of an answer, as long as it takes something.
+const FAREWELL_IN_ALL: Duration = Duration::from_secs(30);
 
 /// A connection whose handshake is done: what a session is made of.
 #[derive(Debug)]
@@ -30,17 +39,25 @@ pub struct Handover {
 /// What hyper may hold of a connection, where heads need no more.
 const HYPER_BUFFER: usize = 64 * 1024;
 
-/// Serves HTTP on a connection until it ends or becomes a session.
-pub async fn serve(stream: Stream, client: ClientAddress, front: Arc<Front>) -> Option<Handover> {
+/// Serves HTTP on a connection until it ends or becomes a session. The permit is given back when its
+/// first request is answered.
+pub async fn serve(
+    stream: Stream,
+    client: ClientAddress,
+    handshake: OwnedSemaphorePermit,
+    front: Arc<Front>,
+) -> Option<Handover> {
+    let permits = Permits::new(handshake);
     // Boxed: a handshake is over soon, and needs much room.
     let Secured { stream, common_names } = Box::pin(secure(stream, client, &front)).await?;
-    let guard = Guard::new(stream, front.heads, front.header_timeout, front.write_timeout);
+    let guard = Guard::new(stream, &front, permits.clone());
     let joining = Arc::new(Mutex::new(None));
     let answerer = Answerer {
         front: Arc::clone(&front),
         client: Arc::new(Caller { address: client, common_names }),
         in_flight: guard.in_flight(),
         joining: Arc::clone(&joining),
+        permits: permits.clone(),
     };
     let mut builder = http1::Builder::new();
     // hyper has to hold the largest head that the guard lets pass.
@@ -62,11 +79,18 @@ pub async fn serve(stream: Stream, client: ClientAddress, front: Arc<Front>) -> 
     if rejection.is_some() && front.tls.is_none() && early.first() == Some(&TLS_HANDSHAKE) {
         let reason = "the client speaks TLS (https:// or wss://), and this port has no certificate";
         alert(&mut stream, client, StatusCode::BAD_REQUEST, reason, "--cert FILE").await;
-    } else if let Some((status, reason)) = rejection.and_then(super::guard::Rejection::answer) {
+    } else if let Some((status, reason)) = rejection.and_then(Rejection::answer) {
         refuse(&mut stream, client, status, reason, "").await;
     }
-    let how = if ended.is_ok() || rejection.is_some() { Farewell::Polite } else { Farewell::Drop };
-    farewell(stream, how, FAREWELL).await;
+    permits.answered();
+    let (how, patience) = match (rejection, ended) {
+        (Some(Rejection::Slow), _) => (Farewell::Abort, FAREWELL),
+        (Some(Rejection::Evicted), _) => (Farewell::Polite, EVICTED),
+        (Some(_), _) | (None, Ok(())) => (Farewell::Polite, FAREWELL),
+        (None, Err(_)) => (Farewell::Drop, FAREWELL),
+    };
+    // What is still on its way then, the system sends by itself.
+    let _ = timeout(FAREWELL_IN_ALL, farewell(stream, how, patience)).await;
     None
 }
 

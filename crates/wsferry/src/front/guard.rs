@@ -15,14 +15,19 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::StatusCode;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::AsyncWrite;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
 use wsferry_proto::head::{Fault, Judge};
 
+use super::Front;
+use super::pace::Pace;
+use super::permits::{FilePermits, Parked, Permits};
 use crate::net::Stream;
 
 /// Bytes read at once while a head is waited for.
 const READ: usize = 4096;
+/// How long a connection may wait for its next request.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Why a connection ends without another request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +38,10 @@ pub(super) enum Rejection {
     HeadTimeout,
     /// Nothing came in time: there is nobody to answer.
     Silence,
-    /// The client takes no byte of its answer.
-    WriteTimeout,
+    /// The client takes too little of its answer, or nothing at all.
+    Slow,
+    /// Its place is needed while it is idle.
+    Evicted,
 }
 
 impl Rejection {
@@ -45,24 +52,31 @@ impl Rejection {
             Self::HeadTimeout => {
                 Some((StatusCode::REQUEST_TIMEOUT, "the request head took too long"))
             }
-            Self::Silence | Self::WriteTimeout => None,
+            Self::Silence | Self::Slow | Self::Evicted => None,
         }
     }
 }
 
 /// Whether an answer is being sent: from the head of its request until its body is done.
 #[derive(Clone, Debug, Default)]
-pub(super) struct InFlight(Arc<AtomicBool>);
+pub(super) struct InFlight(Arc<Flags>);
+
+#[derive(Debug, Default)]
+struct Flags {
+    answering: AtomicBool,
+    /// What was written of the answer waits for the client.
+    waiting: AtomicBool,
+}
 
 impl InFlight {
     /// Marks the begin of an answer; dropping the mark is its end.
     pub(super) fn begin(&self) -> InFlightMark {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.answering.store(true, Ordering::Relaxed);
         InFlightMark(self.clone())
     }
 
     fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.answering.load(Ordering::Relaxed)
     }
 }
 
@@ -70,9 +84,17 @@ impl InFlight {
 #[derive(Debug)]
 pub(super) struct InFlightMark(InFlight);
 
+impl InFlightMark {
+    /// Whether the client is waited for: then nothing more is read into memory for it. Who asks is
+    /// polled again when the client goes on.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.0.0.waiting.load(Ordering::Relaxed)
+    }
+}
+
 impl Drop for InFlightMark {
     fn drop(&mut self) {
-        self.0.0.store(false, Ordering::Relaxed);
+        self.0.0.answering.store(false, Ordering::Relaxed);
     }
 }
 
@@ -84,6 +106,13 @@ pub struct HeadRules {
     /// Whether an upgrade of HTTP/1.0 is as good as one of HTTP/1.1: for websockify's place, which is
     /// often behind an nginx without `proxy_http_version 1.1`.
     pub upgrades_http_1_0: bool,
+}
+
+/// The timer of what is waited for.
+#[derive(Debug)]
+struct Until {
+    is_idle: bool,
+    timer: Pin<Box<Sleep>>,
 }
 
 /// A connection, as hyper sees it.
@@ -100,36 +129,35 @@ pub(super) struct Guard {
     is_last: bool,
     in_flight: InFlight,
     header_timeout: Duration,
-    write_timeout: Duration,
-    /// Until when a head must be whole.
-    head_until: Option<Pin<Box<Sleep>>>,
-    /// Until when a blocked write must go on.
-    write_until: Option<Pin<Box<Sleep>>>,
-    /// How far the client had come when that was set.
-    taken: u64,
+    /// Until when a head must be whole, or begin.
+    until: Option<Until>,
+    pace: Pace,
+    permits: Permits,
+    files: Arc<FilePermits>,
+    /// A head was released before: now the next request is waited for.
+    has_answered: bool,
+    /// The permit of the connection while it is idle.
+    parked: Option<Parked>,
     rejection: Option<Rejection>,
 }
 
 impl Guard {
-    pub(super) fn new(
-        stream: Stream,
-        rules: HeadRules,
-        header_timeout: Duration,
-        write_timeout: Duration,
-    ) -> Self {
+    pub(super) fn new(stream: Stream, front: &Front, permits: Permits) -> Self {
         Self {
             stream,
             arrived: BytesMut::new(),
-            judge: Judge::new(rules.max_size),
-            rules,
+            judge: Judge::new(front.heads.max_size),
+            rules: front.heads,
             released: 0,
             is_last: false,
             in_flight: InFlight::default(),
-            header_timeout,
-            write_timeout,
-            head_until: None,
-            write_until: None,
-            taken: 0,
+            header_timeout: front.header_timeout,
+            until: None,
+            pace: Pace::new(front.write_timeout, front.file_min_rate),
+            permits,
+            files: Arc::clone(&front.files),
+            has_answered: false,
+            parked: None,
             rejection: None,
         }
     }
@@ -148,16 +176,30 @@ impl Guard {
         Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
     }
 
-    /// Whether the time for a head is over. While an answer is being sent no head is waited for.
-    fn head_is_late(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.in_flight.is_set() {
-            self.head_until = None;
-            return false;
+    /// Waits for the rest of a head, or for its begin, within the time for that. An idle connection
+    /// makes way for others. While an answer is being sent no head is waited for.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.in_flight.is_set() || self.pace.waits() {
+            self.until = None;
+            return Poll::Pending;
         }
-        let until = Instant::now() + self.header_timeout;
-        let timer =
-            self.head_until.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
-        timer.as_mut().poll(cx).is_ready()
+        let is_idle = self.has_answered && self.arrived.is_empty();
+        if is_idle && self.parked.is_none() {
+            self.parked = self.permits.park(&self.files);
+        }
+        if let Some(parked) = &mut self.parked
+            && parked.poll_evicted(cx).is_ready()
+        {
+            return self.reject(Rejection::Evicted);
+        }
+        if self.until.as_ref().is_none_or(|until| until.is_idle != is_idle) {
+            let limit = if is_idle { KEEP_ALIVE } else { self.header_timeout };
+            self.until = Some(Until { is_idle, timer: Box::pin(tokio::time::sleep(limit)) });
+        }
+        let Some(until) = &mut self.until else { return Poll::Pending };
+        std::task::ready!(until.timer.as_mut().poll(cx));
+        let silent = self.arrived.is_empty();
+        self.reject(if silent { Rejection::Silence } else { Rejection::HeadTimeout })
     }
 
     /// Reads until a head is whole: how many bytes it has, 0 at the end of the stream.
@@ -166,7 +208,11 @@ impl Guard {
             match self.judge.look(&self.arrived) {
                 Ok(Some(head)) => {
                     self.judge = Judge::new(self.rules.max_size);
-                    self.head_until = None;
+                    self.until = None;
+                    self.has_answered = true;
+                    if let Some(parked) = self.parked.take() {
+                        self.permits.unpark(&parked);
+                    }
                     if head.is_http_1_0 && head.asks_upgrade && self.rules.upgrades_http_1_0 {
                         self.take_for_http_1_1();
                     }
@@ -182,15 +228,7 @@ impl Guard {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(0)),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending if self.head_is_late(cx) => {
-                    let silent = self.arrived.is_empty();
-                    return self.reject(if silent {
-                        Rejection::Silence
-                    } else {
-                        Rejection::HeadTimeout
-                    });
-                }
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => return self.poll_more(cx),
             }
         }
     }
@@ -211,28 +249,29 @@ impl Guard {
         cx: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.write_until = None;
-            return written;
-        }
-        if self.write_timeout.is_zero() {
-            return Poll::Pending;
-        }
-        let until = Instant::now() + self.write_timeout;
-        if self.write_until.is_none() {
-            self.taken = self.stream.taken();
-        }
-        let timer =
-            self.write_until.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
-        while timer.as_mut().poll(cx).is_ready() {
+        let waited = self.pace.waits();
+        if written.is_pending() {
+            self.in_flight.0.waiting.store(true, Ordering::Relaxed);
             let taken = self.stream.taken();
-            if taken <= self.taken {
-                return self.reject(Rejection::WriteTimeout);
-            }
-            self.taken = taken; // it is slow, but takes what the system holds
-            timer.as_mut().reset(until);
+            return match self.pace.poll_wait(cx, taken) {
+                Poll::Ready(()) => self.reject(Rejection::Slow),
+                Poll::Pending => Poll::Pending,
+            };
         }
-        Poll::Pending
+        if waited {
+            self.pace.go_on();
+            self.in_flight.0.waiting.store(false, Ordering::Relaxed);
+            cx.waker().wake_by_ref(); // the body and the next head were not looked at meanwhile
+        }
+        written
+    }
+
+    /// To be called before a write: afterwards it cannot be told what the client took.
+    fn look(&mut self) {
+        if self.pace.waits() {
+            let taken = self.stream.taken();
+            self.pace.look(taken);
+        }
     }
 }
 
@@ -257,6 +296,9 @@ impl Read for Guard {
         room.put_slice(&this.arrived[..length]);
         this.arrived.advance(length);
         this.released -= length;
+        if this.arrived.is_empty() {
+            this.arrived = BytesMut::new(); // an idle connection has no buffer
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -268,6 +310,7 @@ impl Write for Guard {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.look();
         let written = this.stream.poll_write(cx, bytes);
         this.written(cx, written)
     }
@@ -278,6 +321,7 @@ impl Write for Guard {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.look();
         let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
         this.written(cx, written)
     }
@@ -288,6 +332,7 @@ impl Write for Guard {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.look();
         let flushed = this.stream.poll_flush(cx);
         this.written(cx, flushed)
     }

@@ -7,6 +7,8 @@
 mod answer;
 mod connection;
 mod guard;
+mod pace;
+mod permits;
 mod refusal;
 mod response;
 mod route;
@@ -16,6 +18,7 @@ mod web;
 
 pub use connection::{Handover, serve, turn_away};
 pub use guard::HeadRules;
+pub use permits::FilePermits;
 pub use route::{Route, TokenPlace};
 pub use secure::reload;
 pub use web::{Files, Web};
@@ -70,6 +73,10 @@ pub struct Front {
     pub header_timeout: Duration,
     /// How long a client may take no byte of an answer.
     pub write_timeout: Duration,
+    /// How many bytes of an answer a client must take in a second; 0: none.
+    pub file_min_rate: u64,
+    /// For connections that are sent files or wait for their next request.
+    pub files: Arc<FilePermits>,
     /// Cancelled when the gateway stops.
     pub drain: CancellationToken,
     /// Stops the gateway; when it is cancelled no new session is begun.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 use tokio_util::sync::DropGuard;
 
 use super::Shared;
@@ -20,6 +21,8 @@ use crate::session::Session;
 
 /// How long to wait when the system has no descriptor or no memory for a connection.
 const BACK_OFF: Duration = Duration::from_millis(100);
+/// How long the end of an idle connection is waited for, whose place is needed.
+const ROOM_WITHIN: Duration = Duration::from_secs(1);
 
 /// Accepts until the gateway stops.
 pub(super) async fn run(listener: Listener, shared: Arc<Shared>) {
@@ -55,22 +58,33 @@ struct Place {
 /// Gives the connection its places among the connections and the handshakes, or turns it away.
 fn admit(shared: &Arc<Shared>, stream: Stream, client: ClientAddress, last: Option<DropGuard>) {
     let connection = Arc::clone(&shared.connections).try_acquire_owned();
-    let handshake = Arc::clone(&shared.handshakes).try_acquire_owned();
-    match (connection, handshake) {
-        (Ok(permit), Ok(handshake)) => {
-            let place = Place { _permit: permit, _last: last };
-            let serving = serve(Arc::clone(shared), stream, client, place, handshake);
-            shared.tasks.spawn(serving);
-        }
-        _ => {
-            if let Ok(place) = Arc::clone(&shared.turned_away).try_acquire_owned() {
-                let front = Arc::clone(&shared.front);
-                shared.tasks.spawn(async move {
-                    front::turn_away(stream, client, &front).await;
-                    drop(place);
-                });
-            }
-        }
+    let handshake = Arc::clone(&shared.handshakes).try_acquire_owned().ok();
+    if let (Ok(permit), Some(handshake)) = (connection, handshake) {
+        let place = Place { _permit: permit, _last: last };
+        shared.tasks.spawn(serve(Arc::clone(shared), stream, client, place, handshake));
+    } else if let Ok(waiting) = Arc::clone(&shared.turned_away).try_acquire_owned() {
+        shared.tasks.spawn(make_room(Arc::clone(shared), stream, client, last, waiting));
+    }
+}
+
+/// Serves a connection that is one too many in the place of an idle one, or turns it away.
+async fn make_room(
+    shared: Arc<Shared>,
+    stream: Stream,
+    client: ClientAddress,
+    last: Option<DropGuard>,
+    waiting: OwnedSemaphorePermit,
+) {
+    if let Some(handshake) = Arc::clone(&shared.handshakes).try_acquire_owned().ok()
+        && shared.front.files.end_idle()
+        && let Ok(Ok(permit)) =
+            timeout(ROOM_WITHIN, Arc::clone(&shared.connections).acquire_owned()).await
+    {
+        drop(waiting);
+        let place = Place { _permit: permit, _last: last };
+        serve(shared, stream, client, place, handshake).await;
+    } else {
+        front::turn_away(stream, client, &shared.front).await;
     }
 }
 
@@ -82,8 +96,7 @@ async fn serve(
     place: Place,
     handshake: OwnedSemaphorePermit,
 ) {
-    let handover = front::serve(stream, client, Arc::clone(&shared.front)).await;
-    drop(handshake);
+    let handover = front::serve(stream, client, handshake, Arc::clone(&shared.front)).await;
     let Some(Handover { stream, early, joining }) = handover else { return };
     let id = shared.next_session.fetch_add(1, Ordering::Relaxed);
     let session = Box::new(Session { id, address: client, client: stream, early, joining });

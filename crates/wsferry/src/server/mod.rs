@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::address::Address;
 use crate::auth::Policy;
 use crate::error::StartError;
-use crate::front::{self, Files, Front, Route, Web};
+use crate::front::{self, FilePermits, Files, Front, Route, Web};
 use crate::net::Resolver;
 use crate::net::tls::{Acceptor, Connector};
 use crate::observe;
@@ -122,6 +122,8 @@ impl Gateway {
             subprotocols: config.subprotocols,
             header_timeout: config.header_timeout,
             write_timeout: config.session.relay.write_timeout,
+            file_min_rate: config.file_min_rate,
+            files: Arc::new(FilePermits::new(budget.files)),
             drain: drain.token().clone(),
             stop,
             run_once: config.run_once,

@@ -50,6 +50,8 @@ pub struct Config {
     pub subprotocols: Vec<Subprotocol>,
     /// How long a request head may take in total.
     pub header_timeout: Duration,
+    /// How many bytes of an answer a client must take in a second; 0: none.
+    pub file_min_rate: u64,
     /// How long a drain may take.
     pub drain_timeout: Duration,
     /// The most connections at once; `None`: what the limit of file descriptors allows.

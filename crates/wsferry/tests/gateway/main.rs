@@ -16,6 +16,7 @@ mod delivery;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod dial;
+mod downloads;
 mod echo;
 mod endings;
 mod failures;

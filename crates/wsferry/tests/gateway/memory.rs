@@ -33,12 +33,26 @@ async fn flood(write: &mut (impl AsyncWrite + Unpin), piece: &[u8]) -> usize {
     taken
 }
 
-/// The other tests of this binary use memory too: this one runs in a process of its own.
+/// Slow downloads at once, and what one may cost.
+const DOWNLOADS: usize = 256;
+const DOWNLOAD: usize = 192 * 1024;
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_stalled_session_costs_less_than_a_mebibyte_in_both_directions() {
+    run_alone("memory::alone");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_slow_download_costs_less_than_192_kib() {
+    run_alone("memory::downloads_alone");
+}
+
+/// The other tests of this binary use memory too: these run in a process of their own.
+#[cfg(target_os = "linux")]
+fn run_alone(test: &str) {
     let program = std::env::current_exe().unwrap();
-    let test = "memory::alone";
     let output = std::process::Command::new(program)
         .args(["--exact", test, "--include-ignored", "--no-capture"])
         .output()
@@ -103,4 +117,44 @@ async fn alone() {
     assert!(grown < SESSIONS * LIMIT, "{grown} bytes for {SESSIONS} sessions");
     assert!(sent > SESSIONS * LIMIT / 2, "only {sent} bytes were sent: nothing was stalled");
     drop((clients, streams));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "it is run by the test above, in a process of its own"]
+async fn downloads_alone() {
+    let site = tempfile::tempdir().unwrap();
+    let large = std::fs::File::create(site.path().join("large")).unwrap();
+    large.set_len(256 << 20).unwrap();
+    let gateway = Running::start(crate::support::config_with("echo:", |config| {
+        config.web = Some(wsferry::front::Files::Directory(site.path().to_owned()));
+    }))
+    .await;
+    let mut held = Vec::new();
+    let mut before = 0;
+    for number in 0..=DOWNLOADS {
+        let mut client = gateway.raw().await;
+        client.send("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        assert_eq!(client.try_answer(false).await.unwrap().status, 200);
+        held.push(client.into_stream());
+        if number == 0 {
+            settle().await; // whatever is allocated once is allocated
+            before = resident();
+        }
+    }
+    let grown = settle().await.saturating_sub(before);
+    println!("{} KiB for each download", grown / DOWNLOADS / 1024);
+    assert!(grown < DOWNLOADS * DOWNLOAD, "{grown} bytes for {DOWNLOADS} downloads");
+}
+
+/// Waits until memory does not grow any more: how much it is.
+#[cfg(target_os = "linux")]
+async fn settle() -> usize {
+    loop {
+        let before = resident();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if resident() <= before {
+            return before;
+        }
+    }
 }

@@ -233,6 +233,10 @@ pub(super) struct TypedGate {
     #[arg(long, value_name = "N", value_parser = config::or_off::<u16>,
           default_value = default::AUTH_FAILURES_PER_SOURCE, help_heading = LIMITS, hide_short_help = true)]
     pub(super) auth_failures_per_source: u16,
+    /// Bytes of a file that a client must take in a second, over 30 seconds; off: no limit
+    #[arg(long, value_name = "BYTES", value_parser = config::rate, default_value = default::FILE_MIN_RATE,
+          help_heading = LIMITS, hide_short_help = true)]
+    pub(super) file_min_rate: u64,
     /// Maximum number of connections that are not sessions yet
     #[arg(long, value_name = "N", value_parser = at_least_one,
           default_value = default::MAX_HANDSHAKES, help_heading = LIMITS, hide_short_help = true)]

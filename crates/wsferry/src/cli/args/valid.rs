@@ -406,6 +406,7 @@ impl TypedGate {
         config.drain_timeout = self.drain_timeout;
         config.max_connections = self.max_connections;
         config.max_handshakes = self.max_handshakes;
+        config.file_min_rate = self.file_min_rate;
         config.session.connect_timeout = self.connect_timeout;
         let relay = &mut config.session.relay;
         relay.keep_alive = keep_alive(self.heartbeat);

@@ -18,6 +18,9 @@ use tower_service::Service;
 use super::response::{self, Body};
 use crate::observe;
 
+/// Bytes of a file that are read at once: what is in memory for a client that takes none is twice that.
+const CHUNK: usize = 16 * 1024;
+
 /// What is served beside WebSocket.
 #[derive(Clone, Debug)]
 pub enum Files {
@@ -138,7 +141,7 @@ async fn send(file: &Path, head: &Parts) -> Response<Body> {
             ranged.headers_mut().remove(RANGE);
         }
     }
-    match ServeFile::new(file).call(ranged).await {
+    match ServeFile::new(file).with_buf_chunk_size(CHUNK).call(ranged).await {
         Ok(mut response) => {
             if response.headers().contains_key(CONTENT_TYPE) {
                 response.headers_mut().insert(CONTENT_TYPE, content_type(file));

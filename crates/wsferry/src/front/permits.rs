@@ -1,0 +1,140 @@
+//! What a connection may hold before it is a session. Until its request head is judged and answered
+//! it has a permit for its handshake; while it is sent a file, or waits for its next request, it has
+//! one for files instead. So slow downloads and idle connections keep nobody from a handshake, and
+//! are bounded themselves.
+//!
+//! An idle connection makes way for whoever needs its permit: it leaves the permit with
+//! [`FilePermits`], and takes it back when its next request has come.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// The permits of all connections that are sent files or wait for their next request.
+#[derive(Debug)]
+pub struct FilePermits {
+    free: Arc<Semaphore>,
+    idle: Mutex<Idle>,
+}
+
+/// Connections that wait for their next request, the longest idle one first.
+#[derive(Debug, Default)]
+struct Idle {
+    connections: BTreeMap<u64, Left>,
+    next: u64,
+}
+
+/// What an idle connection has left here.
+#[derive(Debug)]
+struct Left {
+    permit: OwnedSemaphorePermit,
+    /// Dropping it tells the connection to end.
+    _tell: oneshot::Sender<()>,
+}
+
+impl FilePermits {
+    /// For `most` connections at once.
+    pub fn new(most: usize) -> Self {
+        Self { free: Arc::new(Semaphore::new(most)), idle: Mutex::default() }
+    }
+
+    /// Ends the connection that has been idle for longest: whether there was one.
+    pub fn end_idle(&self) -> bool {
+        self.oldest().is_some()
+    }
+
+    fn acquire(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.free).try_acquire_owned().ok().or_else(|| self.oldest())
+    }
+
+    fn oldest(&self) -> Option<OwnedSemaphorePermit> {
+        self.idle().connections.pop_first().map(|(_, left)| left.permit)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The permits of one connection.
+#[derive(Clone, Debug)]
+pub(super) struct Permits(Arc<Mutex<Held>>);
+
+#[derive(Debug)]
+struct Held {
+    handshake: Option<OwnedSemaphorePermit>,
+    file: Option<OwnedSemaphorePermit>,
+}
+
+impl Permits {
+    pub(super) fn new(handshake: OwnedSemaphorePermit) -> Self {
+        Self(Arc::new(Mutex::new(Held { handshake: Some(handshake), file: None })))
+    }
+
+    /// The request is one for a file: whether there is a permit for that.
+    pub(super) fn change_to_file(&self, files: &FilePermits) -> bool {
+        let mut held = self.held();
+        if held.file.is_none() {
+            held.file = files.acquire();
+        }
+        if held.file.is_some() {
+            held.handshake = None;
+        }
+        held.file.is_some()
+    }
+
+    /// The request head was answered.
+    pub(super) fn answered(&self) {
+        self.held().handshake = None;
+    }
+
+    /// The connection becomes a session.
+    pub(super) fn release(&self) {
+        let mut held = self.held();
+        (held.handshake, held.file) = (None, None);
+    }
+
+    /// The connection is idle.
+    pub(super) fn park(&self, files: &Arc<FilePermits>) -> Option<Parked> {
+        let permit = self.held().file.take()?;
+        let (tell, told) = oneshot::channel();
+        let mut idle = files.idle();
+        let number = idle.next;
+        idle.next += 1;
+        idle.connections.insert(number, Left { permit, _tell: tell });
+        Some(Parked { files: Arc::clone(files), number, told })
+    }
+
+    /// It is not idle any more. Its permit may be another's by now.
+    pub(super) fn unpark(&self, parked: &Parked) {
+        self.held().file = parked.files.idle().connections.remove(&parked.number).map(|l| l.permit);
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The permit that an idle connection has left.
+#[derive(Debug)]
+pub(super) struct Parked {
+    files: Arc<FilePermits>,
+    number: u64,
+    told: oneshot::Receiver<()>,
+}
+
+impl Parked {
+    /// Ready when the connection is to end, because its permit is another's.
+    pub(super) fn poll_evicted(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.told).poll(cx).map(drop)
+    }
+}
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        drop(self.files.idle().connections.remove(&self.number));
+    }
+}
