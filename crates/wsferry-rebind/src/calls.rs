@@ -9,7 +9,7 @@ use std::mem::{offset_of, size_of, transmute, zeroed};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ptr::{copy_nonoverlapping, from_mut, from_ref, null_mut};
 use std::str::FromStr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU16, Ordering};
 
 use libc::{sa_family_t, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
 
@@ -63,14 +63,33 @@ pub unsafe extern "C" fn bind(fd: c_int, address: *const sockaddr, length: sockl
 
 /// The place for a socket that asks for `asked`; `None`: nothing is changed.
 fn moved(fd: c_int, asked: SocketAddr) -> Option<SocketAddr> {
-    let ports = Ports { old: variable(c"REBIND_OLD_PORT")?, new: variable(c"REBIND_NEW_PORT")? };
-    let is_stream = option(fd, libc::SOL_SOCKET, libc::SO_TYPE)? == libc::SOCK_STREAM;
+    let new = variable(c"REBIND_NEW_PORT")?;
+    if option(fd, libc::SOL_SOCKET, libc::SO_TYPE)? != libc::SOCK_STREAM {
+        return None;
+    }
+    let old = match text(c"REBIND_OLD_PORT")? {
+        "first" => first_port(asked.port()),
+        number => number.parse().ok().filter(|&port| port != 0)?,
+    };
+    let ports = Ports { old, new };
     let is_v6_only =
         || option(fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY).is_some_and(|only| only != 0);
-    is_stream.then(|| instead(asked, asked.is_ipv6() && is_v6_only(), ports)).flatten()
+    instead(asked, asked.is_ipv6() && is_v6_only(), ports)
 }
 
-/// The `bind` of the C library, or of the next library that was preloaded.
+/// The first port that this process asked for; 0, which is any, does not count.
+fn first_port(asked: u16) -> u16 {
+    static FIRST: AtomicU16 = AtomicU16::new(0);
+    match FIRST.compare_exchange(0, asked, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => asked,
+        Err(first) => first,
+    }
+}
+
+/// The `bind` of the C library, or of the next library that was preloaded. It is looked up when the
+/// library is loaded: `dlsym` takes locks, which may be held for ever in a child that a program with
+/// several threads has forked. Only who binds before that (another library, while it is loaded) looks
+/// it up here.
 fn real_bind() -> Option<Bind> {
     static FOUND: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
     let mut found = FOUND.load(Ordering::Relaxed);
@@ -124,6 +143,11 @@ fn option(fd: c_int, level: c_int, name: c_int) -> Option<c_int> {
 
 /// A number in the environment, not 0.
 fn variable<N: FromStr + Default + PartialEq>(name: &CStr) -> Option<N> {
+    text(name)?.parse().ok().filter(|number| *number != N::default())
+}
+
+/// A text in the environment.
+fn text(name: &CStr) -> Option<&'static str> {
     // SAFETY: the name is a C string; a program that changes its environment while another of its
     // threads reads it would meet the same in the C library.
     let value = unsafe { libc::getenv(name.as_ptr()) };
@@ -131,14 +155,15 @@ fn variable<N: FromStr + Default + PartialEq>(name: &CStr) -> Option<N> {
         return None;
     }
     // SAFETY: what getenv gives is a C string.
-    let value = unsafe { CStr::from_ptr(value) };
-    let number: N = value.to_str().ok()?.parse().ok()?;
-    (number != N::default()).then_some(number)
+    unsafe { CStr::from_ptr(value) }.to_str().ok()
 }
 
+/// Finds the real `bind` before the program runs.
+///
 /// The program that the gateway started ends with it, also when the gateway is killed. What the
 /// program starts is the program's own business: its parent is not the gateway.
 extern "C" fn on_load() {
+    real_bind();
     // SAFETY: it only asks for a number.
     let parent = unsafe { libc::getppid() };
     if variable(c"REBIND_PARENT") == Some(parent) {

@@ -2,8 +2,8 @@
 //! where the program binds the port that the gateway listens on, it gets a free port of the loopback
 //! instead. Nothing else is changed.
 //!
-//! It is told what to do by the environment: `REBIND_OLD_PORT` and `REBIND_NEW_PORT`, and
-//! `REBIND_PARENT`, the gateway's process id. Programs without the system's C library (static ones,
+//! It is told what to do by the environment: `REBIND_OLD_PORT` (a number, or `first` for whichever
+//! port each process binds first) and `REBIND_NEW_PORT`, and `REBIND_PARENT`, the gateway's process id. Programs without the system's C library (static ones,
 //! most of Go's) and setuid programs do not load it.
 //!
 //! Linux only; elsewhere the crate is empty.

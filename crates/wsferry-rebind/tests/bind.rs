@@ -108,6 +108,23 @@ fn without_two_ports_in_the_environment_nothing_is_changed() {
 }
 
 #[test]
+fn with_first_in_place_of_a_port_it_is_the_first_port_that_is_moved() {
+    let Ports { _reserved, old, new } = Ports::new();
+    let other = ReservedPort::new();
+    let sockets = [
+        ("tcp4", "127.0.0.1", 0),
+        ("tcp6only", "::", old),
+        ("tcp4", "127.0.0.1", other.number()),
+        ("tcp4", "0.0.0.0", old),
+    ];
+    let lines = bound(["first", &new.to_string()], &sockets);
+    assert!(lines[0].starts_with("127.0.0.1 "), "{lines:?}");
+    let expected =
+        [format!("::1 {new}"), format!("127.0.0.1 {}", other.number()), format!("127.0.0.1 {new}")];
+    assert_eq!(lines[1..], expected);
+}
+
+#[test]
 fn an_error_arrives_as_the_system_tells_it() {
     const EFAULT: u32 = 14;
     const EBADF: u32 = 9;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use wsferry::address::Address;
-use wsferry::config::{Config, Listen, RouteSettings};
+use wsferry::config::{Config, Listen, Reached, RouteSettings};
 use wsferry::front::Files;
 use wsferry::server::Gateway;
 
@@ -70,7 +70,13 @@ fn target(route: &RouteSettings) -> String {
         RouteSettings::Fixed(Address::Unix(path)) => format!("Unix socket {}", path.display()),
         RouteSettings::Token { .. } => "the target of the token".to_owned(),
         RouteSettings::Listed(_) => "the target that the client names".to_owned(),
-        RouteSettings::Wrapped(program) => program.program.display().to_string(),
+        RouteSettings::Wrapped { program, reached } => {
+            let program = program.program.display();
+            match reached {
+                Reached::Moved(_) => program.to_string(),
+                Reached::At(route) => format!("{} of {program}", target(route)),
+            }
+        }
     }
 }
 

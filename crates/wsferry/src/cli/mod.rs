@@ -138,7 +138,7 @@ async fn serve(
     if process.daemon {
         output::flush(); // the terminal is let go
         // The words that start a program were typed in this directory.
-        let stays = matches!(config.route, RouteSettings::Wrapped(_));
+        let stays = matches!(config.route, RouteSettings::Wrapped { .. });
         let detached = daemon::Detached::new(stays)?;
         gateway.start_program().await?;
         detached.announce()?;

@@ -14,7 +14,7 @@ use crate::auth::{self, AllowHost, AllowOrigin};
 use crate::front::{Dial, HeadRules};
 use crate::net::Resolver;
 use crate::relay;
-pub use crate::server::{Config, Listen, RouteSettings};
+pub use crate::server::{Config, Listen, Reached, RouteSettings};
 use crate::session;
 
 /// How long a Ping may go unanswered.
@@ -274,6 +274,7 @@ pub fn plain(listen: impl Into<Listen>, route: impl Into<RouteSettings>) -> Conf
         tls_only: false,
         route: route.into(),
         target_tls: None,
+        target_must_resolve: true,
         resolver: Resolver::default(),
         web: None,
         auth: auth::Settings {

@@ -33,3 +33,8 @@ pub fn connections_clamped(wish: usize, connections: usize, limit: u64) {
          ulimit -n, LimitNOFILE="
     );
 }
+
+/// The name of the target leads nowhere yet: sessions are told so until it does.
+pub fn target_unresolved(host: &str, reason: &str) {
+    warn!(host, reason, "the target host does not resolve: sessions get Close 1011 until it does");
+}

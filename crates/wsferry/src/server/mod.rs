@@ -32,11 +32,13 @@ use activity::Activity;
 use budget::{Budget, Holders};
 pub use listeners::Listen;
 use listeners::Listeners;
-pub use settings::{Config, RouteSettings};
+pub use settings::{Config, Reached, RouteSettings};
 use wrapped::{Ended, Prepared, Wrapped};
 
 /// How long the name of the target may take at the start.
 const RESOLVED_WITHIN: Duration = Duration::from_secs(10);
+/// The same where the gateway starts without it.
+const LOOKED_UP_WITHIN: Duration = Duration::from_secs(2);
 
 /// A gateway that is bound, and accepts when it runs.
 #[derive(Debug)]
@@ -90,7 +92,9 @@ impl Gateway {
     pub async fn bind_with(config: Config, stop: CancellationToken) -> Result<Self, StartError> {
         let resolver = config.resolver;
         let web = config.web.map(open_files).transpose()?;
-        let (route, program) = open_route(config.route, &resolver).await?;
+        let names = Names { resolver: &resolver, must_resolve: config.target_must_resolve };
+        let (route, program) = open_route(config.route, names).await?;
+        let startup = program.as_ref().map(Prepared::startup).unwrap_or_default();
         let tls = config.tls.map(Acceptor::open).transpose().map_err(StartError::setting)?;
         if let Some(tls) = &tls {
             observe::certificate_in_use(tls.validity().from, tls.validity().until);
@@ -115,7 +119,7 @@ impl Gateway {
             tls,
             tls_only: config.tls_only,
             route,
-            dialer: Arc::new(Dialer::new(target_tls, resolver, budget.attempts)),
+            dialer: Arc::new(Dialer::new(target_tls, resolver, budget.attempts, startup)),
             dial: config.dial,
             connect_timeout: config.session.connect_timeout,
             heads: config.heads,
@@ -259,22 +263,26 @@ impl Shared {
 /// Makes ready what decides where sessions lead, and the program that is one end of them.
 async fn open_route(
     settings: RouteSettings,
-    resolver: &Resolver,
+    names: Names<'_>,
 ) -> Result<(Route, Option<Prepared>), StartError> {
     Ok(match settings {
         RouteSettings::Fixed(target) => {
-            resolve_target(&target, resolver).await?;
+            names.resolve(&target).await?;
             (Route::Fixed(target), None)
         }
         RouteSettings::Token { source, place } => {
-            let source = source.open(resolver)?;
+            let source = source.open(names.resolver)?;
             source.prepare().await;
             (Route::Token { source, place }, None)
         }
         RouteSettings::Listed(targets) => (Route::Listed(targets), None),
-        RouteSettings::Wrapped(settings) => {
-            let program = Prepared::new(settings)?;
-            (Route::Fixed(program.target().into()), Some(program))
+        RouteSettings::Wrapped { program, reached: Reached::Moved(from) } => {
+            let (program, target) = Prepared::moved(program, from)?;
+            (Route::Fixed(target.into()), Some(program))
+        }
+        RouteSettings::Wrapped { program, reached: Reached::At(route) } => {
+            let (route, _) = Box::pin(open_route(*route, names)).await?;
+            (route, Some(Prepared::unmoved(program)))
         }
     })
 }
@@ -287,13 +295,31 @@ fn open_files(files: Files) -> Result<Web, StartError> {
     Web::new(files).map_err(|source| StartError::WebRoot { path, source })
 }
 
-/// A name that cannot be looked up is noticed before the first client comes.
-async fn resolve_target(target: &Address, resolver: &Resolver) -> Result<(), StartError> {
-    let Some((name, port)) = target.name() else { return Ok(()) };
-    let reason = match timeout(RESOLVED_WITHIN, resolver.addresses(name, port)).await {
-        Ok(Ok(_)) => return Ok(()),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "the resolver does not answer".to_owned(),
-    };
-    Err(StartError::Unresolved { role: "target host", host: name.to_owned(), reason })
+/// Looks up the names of targets at the start.
+#[derive(Clone, Copy)]
+struct Names<'a> {
+    resolver: &'a Resolver,
+    must_resolve: bool,
+}
+
+impl Names<'_> {
+    /// A name that cannot be looked up is noticed before the first client comes.
+    async fn resolve(self, target: &Address) -> Result<(), StartError> {
+        let Some((name, port)) = target.name() else { return Ok(()) };
+        let limit = if self.must_resolve { RESOLVED_WITHIN } else { LOOKED_UP_WITHIN };
+        let reason = match timeout(limit, self.resolver.addresses(name, port)).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the resolver does not answer".to_owned(),
+        };
+        if self.must_resolve {
+            return Err(StartError::Unresolved {
+                role: "target host",
+                host: name.to_owned(),
+                reason,
+            });
+        }
+        observe::target_unresolved(name, &reason);
+        Ok(())
+    }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use wsferry_proto::handshake::Subprotocol;
 
-use super::{Listen, wrapped};
+use super::Listen;
+use super::wrapped::{self, SourcePort};
 use crate::address::Address;
 use crate::front::{Dial, Files, HeadRules, TokenPlace};
 use crate::net::Resolver;
@@ -26,6 +27,8 @@ pub struct Config {
     pub route: RouteSettings,
     /// TLS towards targets; `None`: plain connections.
     pub target_tls: Option<ConnectorSettings>,
+    /// Whether it is a failed start when the name of the target cannot be looked up; a warning if not.
+    pub target_must_resolve: bool,
     /// Who knows the addresses of names.
     pub resolver: Resolver,
     /// What is served beside WebSocket.
@@ -81,5 +84,19 @@ pub enum RouteSettings {
     /// To the one of these that the client names.
     Listed(Vec<Address>),
     /// To a program that is started with the gateway.
-    Wrapped(wrapped::Settings),
+    Wrapped {
+        /// The program.
+        program: wrapped::Settings,
+        /// Where it is reached.
+        reached: Reached,
+    },
+}
+
+/// Where a wrapped program is reached.
+#[derive(Clone, Debug)]
+pub enum Reached {
+    /// Where it is moved to from the port that it binds.
+    Moved(SourcePort),
+    /// Where it listens without being moved.
+    At(Box<RouteSettings>),
 }

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
+use super::Startup;
 use super::attempts::{connect, connect_any, in_turn};
+use super::startup::RETRY_DELAY;
 use crate::address::Address;
 use crate::error::{DialError, words};
 use crate::net::tls::{Connector, target_words};
@@ -30,6 +32,7 @@ pub struct Dialer {
     extra: Arc<Semaphore>,
     preferred: Mutex<HashMap<Name, (SocketAddr, Instant)>>,
     tls: Option<Connector>,
+    startup: Arc<Startup>,
 }
 
 /// A host name and a port.
@@ -37,10 +40,16 @@ type Name = (Box<str>, u16);
 
 impl Dialer {
     /// One that speaks TLS with TCP targets, if it is given what for. All its dials together have at
-    /// most `extra` attempts under way beside the first of each.
-    pub fn new(tls: Option<Connector>, resolver: Resolver, extra: usize) -> Self {
+    /// most `extra` attempts under way beside the first of each. While the `startup` of the wrapped
+    /// program is under way, a target that cannot be reached is tried again.
+    pub fn new(
+        tls: Option<Connector>,
+        resolver: Resolver,
+        extra: usize,
+        startup: Arc<Startup>,
+    ) -> Self {
         let extra = Arc::new(Semaphore::new(extra));
-        Self { resolver, extra, preferred: Mutex::default(), tls }
+        Self { resolver, extra, preferred: Mutex::default(), tls, startup }
     }
 
     /// Connects to a target; `limit` is for the name and all its addresses together.
@@ -50,7 +59,7 @@ impl Dialer {
     pub async fn dial(&self, target: &Address, limit: Duration) -> Result<Stream, DialError> {
         let until = Instant::now() + limit;
         let dialed = timeout_at(until, async {
-            let stream = self.connect(target, until).await?;
+            let stream = self.connect_started(target, limit, until).await?;
             self.secure(stream, target).await
         });
         dialed.await.unwrap_or(Err(DialError::TimedOut))
@@ -62,6 +71,28 @@ impl Dialer {
         let name = Connector::server_name(host).map_err(|error| no_tls(error.to_string()))?;
         let secured = stream.connect_tls(tls.config(), name).await;
         secured.map_err(|error| no_tls(target_words(&error)))
+    }
+
+    async fn connect_started(
+        &self,
+        target: &Address,
+        limit: Duration,
+        until: Instant,
+    ) -> Result<Stream, DialError> {
+        loop {
+            let connected = self.connect(target, until).await;
+            let is_last = Instant::now() + RETRY_DELAY >= until;
+            match connected {
+                Err(DialError::Unreachable(_)) if !is_last && self.startup.is_under_way(limit) => {
+                    sleep(RETRY_DELAY).await;
+                }
+                Ok(stream) => {
+                    self.startup.finish();
+                    return Ok(stream);
+                }
+                failed => return failed,
+            }
+        }
     }
 
     async fn connect(&self, target: &Address, until: Instant) -> Result<Stream, DialError> {
@@ -162,7 +193,7 @@ mod tests {
     #[test]
     fn the_address_that_answered_is_tried_first_the_next_time() {
         let parse = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let dialer = Dialer::new(None, Resolver::default(), 0);
+        let dialer = Dialer::new(None, Resolver::default(), 0, Arc::default());
         let name: Name = ("localhost".into(), 1);
         let addresses = ["[::1]:1", "127.0.0.1:1", "127.0.0.2:1"].map(parse).to_vec();
         dialer.prefer(name.clone(), parse("127.0.0.1:1"));

@@ -2,5 +2,7 @@
 
 mod attempts;
 mod dial;
+mod startup;
 
 pub use dial::Dialer;
+pub use startup::Startup;

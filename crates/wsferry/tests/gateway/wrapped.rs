@@ -1,6 +1,7 @@
 //! A program that is wrapped: where it is reached, and what follows its end.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio_util::sync::CancellationToken;
 use wsferry::config::Listen;
-use wsferry::server::wrapped::{Ended, Prepared, Settings, WrapMode, Wrapped};
+use wsferry::server::wrapped::{Ended, Prepared, Settings, SourcePort, WrapMode, Wrapped};
 use wsferry_testkit::cpp::plain_program;
 use wsferry_testkit::patience::soon;
 use wsferry_testkit::program::{ReservedPort, Signal, send_signal};
@@ -50,13 +51,12 @@ impl Printed {
     }
 
     /// A shell that prints here, before it runs anything.
-    fn shell(&self, mode: WrapMode, script: &str, port: u16) -> Settings {
+    fn shell(&self, mode: WrapMode, script: &str) -> Settings {
         let script = format!("exec > '{}'\n{script}", self.path().display());
         Settings {
             program: "sh".into(),
             arguments: vec!["-c".into(), script.into()],
             mode,
-            source_port: NonZeroU16::new(port).unwrap(),
             grace: Duration::from_secs(30),
         }
     }
@@ -76,8 +76,8 @@ impl Echo {
         let (place, printed) = (ReservedPort::new(), Printed::new());
         let port = place.number();
         let script = format!("echo $$\nexec '{}' {port}", plain_program().display());
-        let prepared = Prepared::new(printed.shell(mode, &script, port)).unwrap();
-        let config = config_with(prepared.target(), |config| {
+        let (prepared, target) = prepare(printed.shell(mode, &script), port);
+        let config = config_with(target, |config| {
             config.listen = Listen::Tcp { host: "127.0.0.1".to_owned(), port };
         });
         let gateway = wsferry::server::Gateway::bind(config).await.unwrap();
@@ -101,9 +101,14 @@ async fn round_trip(client: &mut Client) {
     assert_eq!(client.payload(5).await, b"hello");
 }
 
+fn prepare(settings: Settings, port: u16) -> (Prepared, SocketAddr) {
+    let port = NonZeroU16::new(port).unwrap();
+    Prepared::moved(settings, SourcePort::Is(port)).unwrap()
+}
+
 /// Starts a program, without a gateway.
 async fn start(settings: Settings) -> Wrapped {
-    Prepared::new(settings).unwrap().start().await.unwrap()
+    prepare(settings, 1).0.start().await.unwrap()
 }
 
 /// Whether a process is there and is not one that only waits to be waited for.
@@ -146,7 +151,7 @@ async fn a_program_that_binds_the_gateways_own_port_gets_its_clients() {
 async fn with_exit_the_gateway_stops_when_the_program_ends_and_exits_with_its_status() {
     let printed = Printed::new();
     for (script, code) in [("exit 7", 7), ("exit 0", 0), ("kill -9 $$", 137)] {
-        let mut wrapped = start(printed.shell(WrapMode::Exit, script, 1)).await;
+        let mut wrapped = start(printed.shell(WrapMode::Exit, script)).await;
         let stop = CancellationToken::new();
         let ended = soon(wrapped.supervise(&stop)).await;
         assert!(matches!(ended, Ended::Exited(_)), "{ended:?}");
@@ -206,7 +211,7 @@ async fn with_respawn_a_program_that_crashed_is_there_again() {
 async fn with_respawn_a_program_that_ends_three_times_at_once_is_given_up() {
     let mut printed = Printed::new();
     let script = "echo started; exit 3";
-    let mut wrapped = start(printed.shell(WrapMode::Respawn, script, 1)).await;
+    let mut wrapped = start(printed.shell(WrapMode::Respawn, script)).await;
     let stop = CancellationToken::new();
     assert_eq!(soon(wrapped.supervise(&stop)).await, Ended::GaveUp);
     assert!(stop.is_cancelled());
@@ -220,7 +225,7 @@ async fn with_respawn_a_program_that_ends_three_times_at_once_is_given_up() {
 async fn with_respawn_what_a_program_left_behind_is_ended_before_it_is_started_again() {
     let mut printed = Printed::new();
     let script = "sleep 1000 & echo $!";
-    let settings = printed.shell(WrapMode::Respawn, script, 1);
+    let settings = printed.shell(WrapMode::Respawn, script);
     let mut wrapped = start(settings).await;
     let stop = CancellationToken::new();
     let (_, ()) = tokio::join!(wrapped.supervise(&stop), async {
@@ -236,7 +241,7 @@ async fn with_respawn_what_a_program_left_behind_is_ended_before_it_is_started_a
 async fn a_program_is_asked_to_end_before_it_is_killed() {
     let mut printed = Printed::new();
     let script = "trap 'echo asked; exit' TERM; echo ready; while :; do sleep 0.01; done";
-    let wrapped = start(printed.shell(WrapMode::Exit, script, 1)).await;
+    let wrapped = start(printed.shell(WrapMode::Exit, script)).await;
     assert_eq!(printed.line().await, "ready");
     soon(wrapped.end()).await;
     assert_eq!(printed.line().await, "asked");
@@ -246,7 +251,7 @@ async fn a_program_is_asked_to_end_before_it_is_killed() {
 async fn a_program_that_does_not_listen_to_sigterm_is_killed_with_all_it_started() {
     let mut printed = Printed::new();
     let script = "trap '' TERM; sleep 1000 & echo $$; echo $!; while :; do sleep 1000; done";
-    let mut settings = printed.shell(WrapMode::Exit, script, 1);
+    let mut settings = printed.shell(WrapMode::Exit, script);
     settings.grace = Duration::from_millis(50);
     let wrapped = start(settings).await;
     let processes = [printed.process().await, printed.process().await];
@@ -260,7 +265,7 @@ async fn with_ignore_what_went_to_the_background_lives_until_the_gateway_stops()
     let mut printed = Printed::new();
     let background = "trap 'echo asked; exit' TERM; echo ready; while :; do sleep 0.01; done";
     let script = format!("echo $$; ({background}) & exit 0");
-    let mut wrapped = start(printed.shell(WrapMode::Ignore, &script, 1)).await;
+    let mut wrapped = start(printed.shell(WrapMode::Ignore, &script)).await;
     let program = printed.process().await;
     assert_eq!(printed.line().await, "ready");
     let stop = CancellationToken::new();
@@ -277,7 +282,7 @@ async fn with_ignore_what_went_to_the_background_lives_until_the_gateway_stops()
 async fn a_program_that_is_dropped_is_killed_with_all_it_started() {
     let mut printed = Printed::new();
     let script = "trap '' TERM; sleep 1000 & echo $$; echo $!; wait";
-    let wrapped = start(printed.shell(WrapMode::Exit, script, 1)).await;
+    let wrapped = start(printed.shell(WrapMode::Exit, script)).await;
     let processes = [printed.process().await, printed.process().await];
     drop(wrapped);
     for process in processes {
@@ -287,8 +292,8 @@ async fn a_program_that_is_dropped_is_killed_with_all_it_started() {
 
 #[tokio::test]
 async fn a_program_that_is_not_there_is_told_by_name() {
-    let mut settings = Printed::new().shell(WrapMode::Exit, "", 1);
+    let mut settings = Printed::new().shell(WrapMode::Exit, "");
     settings.program = OsString::from("no-such-program");
-    let error = Prepared::new(settings).unwrap().start().await.unwrap_err().to_string();
+    let error = prepare(settings, 1).0.start().await.unwrap_err().to_string();
     assert!(error.contains("no-such-program") && error.contains("Check its name"), "{error}");
 }

@@ -4,7 +4,9 @@ use std::fs;
 
 use wsferry_testkit::program::Program;
 
-use crate::support::{connect, exchange, get, hear, leave, say, site, spell, try_connect, wsferry};
+use crate::support::{
+    connect, exchange, get, hear, hear_close, leave, say, site, spell, try_connect, wsferry,
+};
 
 /// One sentence on standard error, with what is wrong and what to do, and status 1.
 async fn assert_failed_start(program: Program, parts: &[&str]) {
@@ -98,6 +100,20 @@ async fn a_target_that_does_not_resolve_is_one_sentence() {
     let program = wsferry(&["127.0.0.1:0", "nowhere.invalid:5000"]);
     let parts = ["target host", "nowhere.invalid", "does not resolve", "Check the spelling"];
     assert_failed_start(program, &parts).await;
+}
+
+/// Supervisors and compose start their services in any order.
+#[cfg(unix)]
+#[tokio::test]
+async fn called_as_websockify_a_target_that_does_not_resolve_is_a_warning_and_sessions_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("websockify");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_wsferry"), &link).unwrap();
+    let program = Program::start(&link, &["127.0.0.1:0", "nowhere.invalid:5000"]);
+    program.line(&["WARN", "nowhere.invalid", "does not resolve"]).await;
+    let (code, reason) = hear_close(connect(program.port().await).await).await;
+    assert_eq!(code, 1011);
+    assert!(reason.contains("nowhere.invalid"), "{reason}");
 }
 
 #[tokio::test]

@@ -2,17 +2,22 @@
 //! end with it.
 
 use std::fs;
+use std::path::Path;
 
 use futures_util::{SinkExt, StreamExt};
 use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio_tungstenite::tungstenite::Message;
 use wsferry_testkit::cpp::plain_program;
 use wsferry_testkit::patience::soon;
-use wsferry_testkit::program::{Program, ReservedPort, Signal};
+use wsferry_testkit::program::{Program, ReservedPort, Signal, send_signal};
 use wsferry_testkit::shim;
 
-use crate::support::{Client, connect, hear, hear_close, leave, say, spell};
+use crate::support::{
+    Client, connect, connect_unix, hear, hear_close, leave, say, spell, upgrade, wsferry,
+};
 
 /// The program, made ready to wrap.
 fn wrapping(options: &[&str], port: u16, program: &[&str]) -> Command {
@@ -212,4 +217,137 @@ async fn the_vncserver_script_goes_to_the_background_and_its_desktop_is_reached(
     view_desktop(place.number()).await;
     program.signal(Signal::Terminate).await;
     program.exit().await;
+}
+
+/// What answers every client on a Unix socket with what it sent.
+fn echo_on(socket: &Path) -> [String; 3] {
+    ["socat".to_owned(), format!("UNIX-LISTEN:{},fork", spell(socket)), "EXEC:cat".to_owned()]
+}
+
+fn words(program: &[String]) -> Vec<&str> {
+    program.iter().map(String::as_str).collect()
+}
+
+async fn echoes<S: AsyncRead + AsyncWrite + Unpin>(mut client: Client<S>) {
+    soon(client.send(Message::binary(&b"hello"[..]))).await.unwrap();
+    hear(&mut client, "hello").await;
+    leave(client).await;
+}
+
+/// As jupyter-remote-desktop-proxy does.
+#[tokio::test]
+async fn a_program_that_listens_on_a_unix_socket_is_started_and_dialled_there_without_a_shim() {
+    let place = ReservedPort::new();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("desktop.sock");
+    let server = echo_on(&socket);
+    let options = ["--unix-target", spell(&socket)];
+    let mut command = wrapping(&options, place.number(), &words(&server));
+    command.env("WSFERRY_REBIND", "/no/such/shim.so");
+    let program = Program::spawn(command);
+    program.line(&["WebSocket", "->  Unix socket", "socat"]).await;
+    // Right after the start: socat does not listen yet.
+    echoes(connect(program.port().await).await).await;
+    program.signal(Signal::Terminate).await;
+    assert_eq!(program.exit().await.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_gateway_on_a_unix_socket_starts_its_program_and_leads_to_the_port_it_binds() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = folder.path().join("gate.sock");
+    for given in [true, false] {
+        let place = ReservedPort::new();
+        let port = place.number().to_string();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wsferry"));
+        command.args(["--unix-listen", spell(&listen)]).args(given.then_some(&port));
+        command.args(["--", spell(plain_program()), &port]);
+        command.env("WSFERRY_REBIND", shim::path());
+        let program = Program::spawn(command);
+        let line = program.printed(&["listening on 127.0.0.1:"]).await;
+        assert!(!line.ends_with(&format!(":{port}")), "it was not moved: {line}");
+        echoes(connect_unix(&listen, "localhost").await).await;
+        program.signal(Signal::Terminate).await;
+        assert_eq!(program.exit().await.status.code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn a_program_is_dialled_where_the_target_or_the_token_says() {
+    let place = ReservedPort::new();
+    let port = place.number().to_string();
+    let target = format!("127.0.0.1:{port}");
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens");
+    fs::write(&tokens, format!("one: {target}\n")).unwrap();
+    let listen = folder.path().join("gate.sock");
+    let server = ["--", spell(plain_program()), &port];
+    let token = ["--token-plugin", "TokenFile", "--token-source", spell(&tokens)];
+    for (before, path) in [
+        (&["127.0.0.1:0", &target][..], "/"),
+        (&["--unix-listen", spell(&listen), &target], "/"),
+        (&[&["127.0.0.1:0"], &token[..]].concat(), "/?token=one"),
+        (&["127.0.0.1:0", "--allow-address", &target], &format!("/?address={target}")),
+    ] {
+        let program = wsferry(&[before, &server].concat());
+        program.line(&["program started"]).await;
+        if before.contains(&"--unix-listen") {
+            echoes(connect_unix(&listen, "localhost").await).await;
+        } else {
+            let port = program.port().await;
+            let stream = soon(TcpStream::connect(("127.0.0.1", port))).await.unwrap();
+            let request = format!("ws://127.0.0.1:{port}{path}");
+            echoes(upgrade(stream, request).await.unwrap()).await;
+        }
+        program.signal(Signal::Terminate).await;
+        assert_eq!(program.exit().await.status.code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn a_first_client_waits_for_a_program_that_needs_time_to_listen() {
+    let place = ReservedPort::new();
+    let port = place.number();
+    let folder = tempfile::tempdir().unwrap();
+    let go = folder.path().join("go");
+    // What it waits for comes when its first client has been let in and was refused by nobody.
+    let script = "echo process $$; while ! [ -e \"$2\" ]; do sleep 0.05; done; exec \"$0\" \"$1\"";
+    let server = ["sh", "-c", script, spell(plain_program()), &port.to_string(), spell(&go)];
+    let program = wrap(&["--wrap-mode", "respawn", "--connect-timeout", "30"], port, &server);
+    let process = program.printed(&["process "]).await;
+    let process = process.trim_start_matches("process ").parse().unwrap();
+    let mut client = connect(program.port().await).await;
+    say(&mut client, "hello").await;
+    program.line(&["session started"]).await;
+    fs::write(&go, "").unwrap();
+    hear(&mut client, "hello").await;
+    leave(client).await;
+
+    // The same when it is started again.
+    fs::remove_file(&go).unwrap();
+    send_signal(Signal::Kill, &[process]).await;
+    program.line(&["starting it again"]).await;
+    let mut client = connect(port).await;
+    say(&mut client, "hello").await;
+    fs::write(&go, "").unwrap();
+    hear(&mut client, "hello").await;
+    program.signal(Signal::Terminate).await;
+    program.exit().await;
+}
+
+#[tokio::test]
+async fn what_is_meant_for_the_gateway_alone_does_not_reach_the_program() {
+    let place = ReservedPort::new();
+    let mut command = wrapping(&[], place.number(), &["env"]);
+    for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDNAMES", "LISTEN_PID"] {
+        command.env(name, "1");
+    }
+    command.env("WSFERRY_SECRET", "sesame").env("OF_THE_PROGRAM", "kept").env("LD_PRELOAD", "");
+    let exit = Program::spawn(command).exit().await;
+    for name in ["NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_", "WSFERRY_", "sesame"] {
+        assert!(!exit.stdout.contains(name), "{name} is in {}", exit.stdout);
+    }
+    for line in ["OF_THE_PROGRAM=kept", "LD_PRELOAD=/", "REBIND_OLD_PORT=", "REBIND_NEW_PORT="] {
+        assert!(exit.stdout.contains(line), "{line} is not in {}", exit.stdout);
+    }
 }

@@ -19,6 +19,7 @@ same! {
     exit_ends_with_the_program
     ignore_goes_on_without_it
     respawn_starts_it_again
+    a_program_on_a_unix_socket_is_dialled_there
 }
 
 /// A wrapped program whose starts are written to a file, a process id a line.
@@ -133,6 +134,23 @@ async fn respawn_starts_it_again(program: Subject) {
             break;
         }
     }
+}
+
+/// As jupyter-remote-desktop-proxy does.
+async fn a_program_on_a_unix_socket_is_dialled_there(program: Subject) {
+    let folder = Folder(tempdir().unwrap());
+    let socket = folder.0.path().join("target.sock");
+    let port = ReservedPort::new();
+    let source = format!("127.0.0.1:{}", port.number());
+    let listens = format!("UNIX-LISTEN:{},fork", socket.display());
+    let target = ["--unix-target", socket.to_str().unwrap()];
+    let server = ["--", "socat", &listens, "EXEC:cat"];
+    let words = [&[&*source], &target[..], &server].concat();
+    let gateway = Gateway::listening(program.start(&words), port).await;
+    until(|| std::os::unix::net::UnixStream::connect(&socket).is_ok()).await;
+    let mut client = gateway.connect().await;
+    chat(&mut client).await;
+    leave(client).await;
 }
 
 pub(crate) async fn a_program_that_dies_too_often(program: Subject) {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, UdpSocket};
 
 use wsferry::address::Address;
-use wsferry::config::{Listen, RouteSettings};
+use wsferry::config::{Listen, Reached, RouteSettings};
 use wsferry_proto::HostName;
 
 use super::valid::Misuse;
@@ -14,6 +14,7 @@ pub(super) fn check(listen: &Listen, route: &RouteSettings) -> Result<(), Misuse
     let targets = match route {
         RouteSettings::Fixed(target) => std::slice::from_ref(target),
         RouteSettings::Listed(targets) => targets,
+        RouteSettings::Wrapped { reached: Reached::At(route), .. } => return check(listen, route),
         _ => return Ok(()),
     };
     let is_given = std::env::var_os("LISTEN_FDS").is_some();

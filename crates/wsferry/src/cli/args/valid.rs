@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use wsferry::address::Address;
 use wsferry::auth::PluginSettings;
-use wsferry::config::{self, Config, Listen, ListenAddress, RouteSettings, keep_alive, plugin};
+use wsferry::config::{
+    self, Config, Listen, ListenAddress, Reached, RouteSettings, keep_alive, plugin,
+};
 use wsferry::front::{Dial, Files, TokenPlace};
 use wsferry::net::tls::{Ciphers, ClientAuthority, ConnectorSettings, ServerSettings};
 use wsferry::relay::LONGEST_CHARACTER;
-use wsferry::server::wrapped::{self, WrapMode};
+use wsferry::server::wrapped::{self, SourcePort, WrapMode};
 use wsferry_proto::Kind;
 
 use super::gate::{Send, TypedDial, TypedGate, WrapMode as TypedWrapMode};
@@ -63,6 +65,7 @@ impl TypedGate {
         config.tls_only = self.ssl_only || self.verify_client;
         config.tls = tls;
         config.target_tls = self.target_tls()?;
+        config.target_must_resolve = called == Called::Wsferry;
         config.auth_plugin = auth_plugin;
         config.web_auth = self.web_auth;
         let files = if self.web_listing { Files::Listed } else { Files::Directory };
@@ -143,7 +146,6 @@ impl TypedGate {
             ),
             (self.inetd && self.daemon, "--inetd", "--daemon"),
             (self.inetd && !self.program.is_empty(), "--inetd", "-- PROGRAM"),
-            (self.unix_listen.is_some() && !self.program.is_empty(), "--unix-listen", "-- PROGRAM"),
         ];
         if self.max_message < LONGEST_CHARACTER && matches!(self.send, Send::Text) {
             return Err(format!(
@@ -277,6 +279,39 @@ impl TypedGate {
         given: &mut impl Iterator<Item = String>,
         targets_come_later: bool,
     ) -> Result<RouteSettings, Misuse> {
+        let program = (!self.program.is_empty()).then(|| self.wrapped());
+        let named = self.named_route()?;
+        let word = if named.is_none() { given.next() } else { None };
+        let route = match word {
+            // A port alone is the one that the program binds.
+            Some(port) if program.is_some() && is_number(&port) => Err(Some(port)),
+            Some(target) => {
+                let target = config::target(&target).map_err(|error| error.to_string())?;
+                if program.is_some() && target.is_built_in() {
+                    return Err(format!(
+                        "{target} and -- PROGRAM both say where sessions lead: give one of them"
+                    ));
+                }
+                Ok(RouteSettings::Fixed(target))
+            }
+            None => named.ok_or(None),
+        };
+        match (program, route) {
+            (None, Ok(route)) => Ok(route),
+            (None, Err(_)) if targets_come_later => Ok(RouteSettings::Listed(Vec::new())),
+            (None, Err(_)) => Err("too few arguments: give a target, such as localhost:5000, or an option that names it".to_owned()),
+            (Some(program), route) => {
+                let reached = match route {
+                    Ok(route) => Reached::At(Box::new(route)),
+                    Err(port) => Reached::Moved(source_port(listen, port.as_deref())?),
+                };
+                Ok(RouteSettings::Wrapped { program, reached })
+            }
+        }
+    }
+
+    /// Where sessions lead by an option.
+    fn named_route(&mut self) -> Result<Option<RouteSettings>, Misuse> {
         let place = if self.host_token { TokenPlace::Host } else { TokenPlace::Query };
         let (class, source) = match self.target_config.take() {
             Some(file) => (Some("TokenFile".to_owned()), Some(file)),
@@ -294,33 +329,15 @@ impl TypedGate {
             let targets = std::mem::take(&mut self.allow_address);
             routes.push(("--allow-address", RouteSettings::Listed(targets)));
         }
-        if !self.program.is_empty() {
-            routes.push(("-- PROGRAM", RouteSettings::Wrapped(self.wrapped(listen)?)));
-        }
         match (routes.pop(), routes.pop()) {
             (Some((one, _)), Some((other, _))) => {
                 Err(format!("{other} and {one} both say where sessions lead: give one of them"))
             }
-            (Some((_, route)), None) => Ok(route),
-            _ => match given.next() {
-                Some(target) => {
-                    let target = config::target(&target).map_err(|error| error.to_string())?;
-                    Ok(RouteSettings::Fixed(target))
-                }
-                None if targets_come_later => Ok(RouteSettings::Listed(Vec::new())),
-                None => Err("too few arguments: give a target, such as localhost:5000, or an option that names it".to_owned()),
-            },
+            (route, _) => Ok(route.map(|(_, route)| route)),
         }
     }
 
-    fn wrapped(&mut self, listen: &Listen) -> Result<wrapped::Settings, Misuse> {
-        let source_port = match listen {
-            Listen::Tcp { port, .. } => NonZeroU16::new(*port),
-            _ => None,
-        };
-        let source_port = source_port.ok_or(
-            "-- PROGRAM needs the port that the program listens on: give it in place of 0",
-        )?;
+    fn wrapped(&mut self) -> wrapped::Settings {
         let mut words = std::mem::take(&mut self.program).into_iter();
         let program = words.next().unwrap_or_default();
         let mode = match self.wrap_mode {
@@ -328,13 +345,7 @@ impl TypedGate {
             TypedWrapMode::Ignore => WrapMode::Ignore,
             TypedWrapMode::Respawn => WrapMode::Respawn,
         };
-        Ok(wrapped::Settings {
-            program,
-            arguments: words.collect(),
-            mode,
-            source_port,
-            grace: config::WRAP_GRACE,
-        })
+        wrapped::Settings { program, arguments: words.collect(), mode, grace: config::WRAP_GRACE }
     }
 
     /// TLS towards clients. In websockify's place a certificate that is not there means none.
@@ -430,6 +441,25 @@ impl TypedGate {
         let server = self.syslog.take();
         server.map(|server| Syslog::parse(&server, self.legacy_syslog, name)).transpose()
     }
+}
+
+fn is_number(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The port that a program binds: the one that is given, or else the gateway's own. Where that has
+/// none, it is the first one that the program binds.
+fn source_port(listen: &Listen, given: Option<&str>) -> Result<SourcePort, Misuse> {
+    let port = match (given, listen) {
+        (Some(port), _) => port.parse().ok(),
+        (None, Listen::Tcp { port, .. }) => Some(*port),
+        (None, _) => return Ok(SourcePort::First),
+    };
+    let port = port.and_then(NonZeroU16::new).ok_or(
+        "-- PROGRAM needs the port that the program listens on: give one from 1 to 65535, in place \
+         of 0",
+    )?;
+    Ok(SourcePort::Is(port))
 }
 
 /// websockify's 0 means no limit.

@@ -1,22 +1,24 @@
 //! A wrapped program: started with the gateway, watched, and ended with it.
 //!
 //! The program binds the port that the gateway listens on; the shim `wsferry-rebind`, preloaded into
-//! it, moves that to a free port of the loopback, where the sessions lead. It runs in a process group
-//! of its own, so that all that it starts and leaves in the group ends with it.
+//! it, moves that to a free port of the loopback, where the sessions lead. A program that listens
+//! where the gateway does not (on a Unix socket, on another port) is started without it. It runs in a
+//! process group of its own, so that all that it starts and leaves in the group ends with it.
 //!
-//! In the order of calls: [`Prepared::new`] before the gateway is bound, [`Prepared::start`] after
+//! In the order of calls: [`Prepared::moved`] or [`Prepared::unmoved`] before the gateway is bound, [`Prepared::start`] after
 //! it, [`Wrapped::supervise`] beside it, [`Wrapped::end`] when it has drained.
 
 mod ends;
+mod environment;
 mod shim;
 mod spawner;
 
-use std::env;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
@@ -26,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::StartError;
 use crate::net::{self, Group};
 use crate::observe;
+use crate::target::Startup;
 use ends::Ends;
 use spawner::Spawner;
 
@@ -46,8 +49,6 @@ pub struct Settings {
     pub arguments: Vec<OsString>,
     /// What follows when it ends.
     pub mode: WrapMode,
-    /// The port that the gateway listens on and the program binds.
-    pub source_port: NonZeroU16,
     /// How long it may take to end after SIGTERM, before SIGKILL.
     pub grace: Duration,
 }
@@ -97,32 +98,56 @@ fn signal(_status: ExitStatus) -> Option<i32> {
     None
 }
 
-/// A program that can be started: the shim is found and a port is chosen.
+/// A program that can be started.
 #[derive(Debug)]
 pub struct Prepared {
     settings: Settings,
+    moved: Option<Moved>,
+    startup: Arc<Startup>,
+}
+
+/// The port that the program is moved to: the shim is found and a port is chosen.
+#[derive(Debug)]
+struct Moved {
+    from: SourcePort,
+    to: u16,
     shim: PathBuf,
-    port: u16,
+}
+
+/// The port that a program is moved from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourcePort {
+    /// This one, where the gateway listens.
+    Is(NonZeroU16),
+    /// The first one that each process binds.
+    First,
 }
 
 impl Prepared {
-    /// Finds the shim: where `WSFERRY_REBIND` says, or else beside the executable, or else in
+    /// A program that listens where it was told to, and is not moved.
+    pub fn unmoved(settings: Settings) -> Self {
+        Self { settings, moved: None, startup: Arc::default() }
+    }
+
+    /// A program that is moved away from a port, and where it will be reached. Finds the shim: where `WSFERRY_REBIND` says, or else beside the executable, or else in
     /// `../lib/wsferry` from there. Chooses a free port of the loopback.
     ///
     /// # Errors
     /// One sentence that says what is wrong and what to do.
-    pub fn new(settings: Settings) -> Result<Self, StartError> {
+    pub fn moved(settings: Settings, from: SourcePort) -> Result<(Self, SocketAddr), StartError> {
         if !cfg!(target_os = "linux") {
             return Err(StartError::WrapUnsupported);
         }
         let shim = shim::find(shim::places())?;
-        let port = free_port().map_err(|source| StartError::WrapPort { source })?;
-        Ok(Self { settings, shim, port })
+        let to = free_port().map_err(|source| StartError::WrapPort { source })?;
+        let moved = Some(Moved { from, to, shim });
+        let target = SocketAddr::from((Ipv4Addr::LOCALHOST, to));
+        Ok((Self { settings, moved, startup: Arc::default() }, target))
     }
 
-    /// Where the program will be reached.
-    pub const fn target(&self) -> SocketAddr {
-        SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), self.port)
+    /// Tells those who dial the program that it starts.
+    pub fn startup(&self) -> Arc<Startup> {
+        Arc::clone(&self.startup)
     }
 
     /// Starts the program, its standard output and error being those of the gateway. Start it when
@@ -142,18 +167,11 @@ impl Prepared {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.settings.program);
-        let mut preload = self.shim.clone().into_os_string();
-        if let Some(others) = env::var_os("LD_PRELOAD").filter(|others| !others.is_empty()) {
-            preload.push(":");
-            preload.push(others);
+        environment::clean(&mut command);
+        if let Some(moved) = &self.moved {
+            environment::preload(&mut command, moved);
         }
-        command
-            .args(&self.settings.arguments)
-            .env("LD_PRELOAD", preload)
-            .env("REBIND_OLD_PORT", self.settings.source_port.to_string())
-            .env("REBIND_NEW_PORT", self.port.to_string())
-            .env("REBIND_PARENT", std::process::id().to_string())
-            .stdin(Stdio::null()); // a group in the background is stopped when it reads the terminal
+        command.args(&self.settings.arguments).stdin(Stdio::null()); // a group in the background is stopped when it reads the terminal
         Group::begin(&mut command);
         net::restore_descriptor_limit(&mut command);
         command
@@ -176,6 +194,12 @@ impl Wrapped {
     /// Watches the program until `stop` is cancelled, or cancels it when the program has ended for
     /// good. Then [`Wrapped::end`] is to be called.
     pub async fn supervise(&mut self, stop: &CancellationToken) -> Ended {
+        let ended = self.watch(stop).await;
+        self.plan.startup.finish(); // those who wait for it wait in vain
+        ended
+    }
+
+    async fn watch(&mut self, stop: &CancellationToken) -> Ended {
         while let Some(child) = &mut self.child {
             let waited = tokio::select! {
                 waited = child.wait() => waited,
@@ -223,6 +247,7 @@ impl Wrapped {
             }
             WrapMode::Respawn => {
                 observe::program_ended(&status, "starting it again");
+                self.plan.startup.begin();
                 self.clear().await; // what it left behind may hold the port
                 if stop.is_cancelled() {
                     return None;
@@ -240,6 +265,7 @@ impl Wrapped {
             let program = self.plan.settings.program.clone();
             StartError::Program { program, source }
         })?;
+        self.plan.startup.begin();
         observe::program_started(child.id());
         self.group = Group::of(&child);
         self.child = Some(child);
