@@ -77,7 +77,7 @@ differences! {
     }
     usage::a_target_whose_name_is_not_known {
         websockify: "it starts, and fails for each client",
-        wsferry: "it does not start, and names the host",
+        wsferry: "the same, and a warning at the start names the host (as `wsferry` it does not start)",
         reason: "a mistake is told to the one who makes it",
     }
     usage::a_port_in_use {
