@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use super::{Moved, SourcePort};
 
-/// How a service manager talks to the process that it started (sd_notify(3), sd_listen_fds(3)): a
+/// How a service manager talks to the process that it started (`sd_notify(3)`, `sd_listen_fds(3)`): a
 /// program that did the same would speak for the gateway.
 const OF_SERVICE_MANAGERS: [&str; 6] = [
     "NOTIFY_SOCKET",
