@@ -15,8 +15,20 @@ pub fn refused(client: ClientAddress, status: StatusCode, reason: &str, remedy: 
     if remedy.is_empty() {
         info!(%client, status, reason, "refused");
     } else {
-        warn!(%client, status, reason, "refused; to allow it: {}", remedy.escape_debug());
+        warn!(%client, status, reason, "refused; to allow it: {}", escaped(remedy));
     }
+}
+
+/// A remedy on one line. Its quotes stay, so that it can be copied to a shell.
+fn escaped(remedy: &str) -> String {
+    let mut line = String::new();
+    for sign in remedy.chars() {
+        match sign {
+            '\'' => line.push(sign),
+            _ => line.extend(sign.escape_debug()),
+        }
+    }
+    line
 }
 
 /// The same of a request that was read: its Origin is told too.
@@ -35,7 +47,7 @@ pub fn request_refused(
     if remedy.is_empty() {
         info!(%client, status, reason, %origin, "refused");
     } else {
-        let remedy = remedy.escape_debug();
+        let remedy = escaped(remedy);
         warn!(%client, status, reason, %origin, "refused; to allow it: {remedy}");
     }
 }
