@@ -170,9 +170,9 @@ async fn a_page_opened_as_a_file_is_told_to_be_served() {
 async fn a_page_from_another_origin_is_refused_until_the_flag_that_the_log_names_is_given() {
     let (_server, target) = demo_server(0).await;
     let (strict, strict_port) = page_in_front_of(target, &[]).await;
-    let (_other, other_port) = page_in_front_of(target, &[]).await;
-    let browser = Browser::start().await;
-    let origin = format!("http://localhost:{other_port}");
+    let (_other, other_port) = page_in_front_of(target, &["--allow-host", "app.example"]).await;
+    let browser = Browser::with_flags(&["--host-resolver-rules=MAP app.example 127.0.0.1"]).await;
+    let origin = format!("http://app.example:{other_port}");
     browser.open(&format!("{origin}/?url=ws://127.0.0.1:{strict_port}/")).await;
     until_state(&browser, "closed with code 1006").await;
     let hint = browser.text("#hint").await;
