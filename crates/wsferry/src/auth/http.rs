@@ -1,8 +1,10 @@
 //! Own logic behind a URL (`--auth-plugin HttpAuth --auth-source URL`): every handshake is shown to
 //! a web service, which says yes or no, and if it likes who the client is and where it goes.
 //!
-//! The service gets a GET with the fields of the handshake, as with nginx' `auth_request` and
-//! Traefik's `ForwardAuth`, and with what the connection says:
+//! The service gets a GET, as with nginx' `auth_request` and Traefik's `ForwardAuth`. Of the client's
+//! fields it is shown those in [`SHOWN`] and those that the operator names (`--auth-header`), and no
+//! others: a client must not be able to say what only a proxy may (`Remote-User`, `CF-Connecting-IP`).
+//! What the connection says is added:
 //!
 //! | field | what it says |
 //! |---|---|
@@ -41,44 +43,101 @@ const COMMON_NAME: HeaderName = HeaderName::from_static("x-client-common-name");
 const IDENTITY: HeaderName = HeaderName::from_static("x-identity");
 const TARGET: HeaderName = HeaderName::from_static("x-target");
 
-/// What no client may say to the service: what the gateway says, what other gateways say, and what
-/// makes some services answer another question (path, method, proxy).
-const OURS: &[&str] = &[
-    "forwarded",
-    "proxy",
-    "x-client-common-name",
-    "x-http-method",
-    "x-http-method-override",
-    "x-identity",
-    "x-method-override",
-    "x-real-ip",
-    "x-rewrite-url",
-    "x-target",
+/// The fields of the client that the service is shown.
+const SHOWN: [HeaderName; 6] = [
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::ORIGIN,
+    header::USER_AGENT,
+    header::ACCEPT_LANGUAGE,
+    header::SEC_WEBSOCKET_PROTOCOL,
 ];
-/// The same, by how they begin.
-const OURS_BEGIN: &[&str] = &["x-forwarded-", "x-original-"];
+
+/// What the gateway says itself.
+const OURS: [HeaderName; 6] =
+    [ORIGINAL_URI, FORWARDED_URI, FORWARDED_HOST, FORWARDED_FOR, FORWARDED_METHOD, COMMON_NAME];
 
 /// What is of the connection and not of the client's request (RFC 9110 §7.6.1), and what would make
 /// the question another one.
-const NOT_SHOWN: &[HeaderName] = &[
-    header::HOST,
-    header::CONNECTION,
-    header::UPGRADE,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::CONTENT_LENGTH,
-    header::EXPECT,
-    header::ACCEPT_ENCODING,
-    header::RANGE,
-    header::IF_MATCH,
-    header::IF_NONE_MATCH,
-    header::IF_MODIFIED_SINCE,
-    header::IF_UNMODIFIED_SINCE,
-    header::SEC_WEBSOCKET_KEY,
-    header::SEC_WEBSOCKET_VERSION,
-    header::SEC_WEBSOCKET_EXTENSIONS,
+const NEVER_SHOWN: &[&str] = &[
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+    "keep-alive",
+    "proxy-connection",
+    "range",
+    "sec-websocket-extensions",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
 ];
+
+/// A further field of the client that the service is shown (`--auth-header`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownField(HeaderName);
+
+/// Text that is not the name of such a field.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ShownFieldError {
+    /// Not the name of a field at all.
+    #[error("{0:?} is not the name of a header field: give one such as X-Api-Key, without a colon")]
+    Name(String),
+    /// The gateway says it itself.
+    #[error("{0:?} is what wsferry itself tells the service: leave it out")]
+    Ours(String),
+    /// It is of the connection, or would change the question.
+    #[error(
+        "{0:?} is of the connection between the client and wsferry, and means nothing to the \
+         service: leave it out"
+    )]
+    Connection(String),
+}
+
+impl FromStr for ShownField {
+    type Err = ShownFieldError;
+
+    fn from_str(text: &str) -> Result<Self, ShownFieldError> {
+        let name = HeaderName::from_bytes(text.as_bytes());
+        let name = name.map_err(|_| ShownFieldError::Name(text.to_owned()))?;
+        // Programs behind WSGI and CGI see all signs but letters and digits as `_`, so that
+        // `X_Forwarded_For` is `X-Forwarded-For` to them (RFC 3875 §4.1.18).
+        let spelled = name.as_str().replace(|sign: char| !sign.is_ascii_alphanumeric(), "-");
+        if OURS.iter().any(|ours| ours.as_str() == spelled) {
+            return Err(ShownFieldError::Ours(text.to_owned()));
+        }
+        if NEVER_SHOWN.contains(&&*spelled) {
+            return Err(ShownFieldError::Connection(text.to_owned()));
+        }
+        Ok(Self(name))
+    }
+}
+
+/// Which service, and what it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where it is.
+    pub url: ServiceUrl,
+    /// Fields of the client beside those that it is always shown.
+    pub fields: Vec<ShownField>,
+}
+
+/// From the URL alone.
+impl FromStr for Settings {
+    type Err = ServiceUrlError;
+
+    fn from_str(url: &str) -> Result<Self, ServiceUrlError> {
+        Ok(Self { url: url.parse()?, fields: Vec::new() })
+    }
+}
 
 /// Where the service is.
 #[derive(Clone, PartialEq, Eq)]
@@ -119,18 +178,23 @@ impl fmt::Debug for ServiceUrl {
 #[derive(Debug)]
 pub struct HttpAuth {
     client: HttpClient,
-    url: ServiceUrl,
+    settings: Settings,
 }
 
 impl HttpAuth {
     /// A service that is asked through `client`, which must not follow redirects: the page where a
     /// login starts is no yes.
-    pub const fn new(client: HttpClient, url: ServiceUrl) -> Self {
-        Self { client, url }
+    pub const fn new(client: HttpClient, settings: Settings) -> Self {
+        Self { client, settings }
+    }
+
+    /// Whether the service is shown this field of the client.
+    fn shows(&self, name: &HeaderName) -> bool {
+        SHOWN.contains(name) || self.settings.fields.iter().any(|field| field.0 == name)
     }
 
     async fn ask(&self, request: &Request<'_>) -> Result<Pass, Denial> {
-        let reply = self.client.get(&self.url.0, question(request), DEADLINE).await;
+        let reply = self.client.get(&self.settings.url.0, self.question(request), DEADLINE).await;
         let reply = reply.map_err(|error| no_answer(request, &error.to_string()))?;
         match reply.status {
             status if status.is_success() => pass(request, &reply),
@@ -149,6 +213,34 @@ impl HttpAuth {
             status => Err(no_answer(request, &format!("the service answers {status}"))),
         }
     }
+
+    /// The fields of the question.
+    fn question(&self, request: &Request<'_>) -> HeaderMap {
+        let mut fields = HeaderMap::new();
+        for (name, value) in &request.head.headers {
+            if self.shows(name) && !is_named_by_connection(request, name) {
+                fields.append(name, value.clone());
+            }
+        }
+        let target = request.head.uri.path_and_query().map_or("/", |target| target.as_str());
+        let mut add = |name: HeaderName, value: &str| {
+            // What cannot stand in a field (a line break in a common name) is not said.
+            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+                fields.append(name, value);
+            }
+        };
+        add(ORIGINAL_URI, target);
+        add(FORWARDED_URI, target);
+        add(FORWARDED_HOST, &request.host.to_string());
+        if let Some(ip) = request.client.address.ip() {
+            add(FORWARDED_FOR, &ip.to_string());
+        }
+        add(FORWARDED_METHOD, "GET");
+        for name in request.client.common_names {
+            add(COMMON_NAME, name);
+        }
+        fields
+    }
 }
 
 impl Auth for HttpAuth {
@@ -161,43 +253,6 @@ impl Auth for HttpAuth {
         let is_by_token = request.parameters("token").next().is_some();
         is_by_token || request.head.headers.contains_key(header::AUTHORIZATION)
     }
-}
-
-/// The fields of the question.
-fn question(request: &Request<'_>) -> HeaderMap {
-    let mut fields = HeaderMap::new();
-    for (name, value) in &request.head.headers {
-        let is_hidden = is_ours(name) || NOT_SHOWN.contains(name);
-        if !is_hidden && !is_named_by_connection(request, name) {
-            fields.append(name, value.clone());
-        }
-    }
-    let target = request.head.uri.path_and_query().map_or("/", |target| target.as_str());
-    let mut add = |name: HeaderName, value: &str| {
-        // What cannot stand in a field (a line break in a common name) is not said.
-        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-            fields.append(name, value);
-        }
-    };
-    add(ORIGINAL_URI, target);
-    add(FORWARDED_URI, target);
-    add(FORWARDED_HOST, &request.host.to_string());
-    if let Some(ip) = request.client.address.ip() {
-        add(FORWARDED_FOR, &ip.to_string());
-    }
-    add(FORWARDED_METHOD, "GET");
-    for name in request.client.common_names {
-        add(COMMON_NAME, name);
-    }
-    fields
-}
-
-/// Whether a field says what only the gateway knows, or makes the question another one, however it is
-/// spelled: programs behind WSGI and CGI see all signs but letters and digits as `_`, so that
-/// `X_Forwarded_For` is `X-Forwarded-For` to them (RFC 3875 §4.1.18).
-fn is_ours(name: &HeaderName) -> bool {
-    let name = name.as_str().replace(|sign: char| !sign.is_ascii_alphanumeric(), "-");
-    OURS.contains(&&*name) || OURS_BEGIN.iter().any(|begin| name.starts_with(begin))
 }
 
 /// RFC 9110 §7.6.1: fields that Connection names are for the next hop only.

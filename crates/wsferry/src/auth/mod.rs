@@ -277,7 +277,7 @@ pub enum PluginSettings {
     /// Common names of certificates.
     Certificate(ClientCertCNAuth),
     /// A web service.
-    Http(http::ServiceUrl),
+    Http(http::Settings),
 }
 
 impl PluginSettings {
@@ -290,11 +290,11 @@ impl PluginSettings {
             Self::Basic(auth) => Box::new(auth),
             Self::Origin(auth) => Box::new(auth),
             Self::Certificate(auth) => Box::new(auth),
-            Self::Http(url) => {
+            Self::Http(settings) => {
                 // A redirect to a login page is no yes.
                 let client = HttpClient::open(Redirects::Never, resolver);
                 let client = client.map_err(StartError::setting)?;
-                Box::new(http::HttpAuth::new(client, url))
+                Box::new(http::HttpAuth::new(client, settings))
             }
         })
     }

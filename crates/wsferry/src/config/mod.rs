@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use wsferry_proto::handshake::Subprotocol;
 use wsferry_proto::{HostName, KeepAlive, Kind, head};
 
@@ -219,6 +220,48 @@ pub fn rate(text: &str) -> Result<u64, ValueError> {
     })
 }
 
+/// The fields of an answer that the file or the connection decides.
+const OWN_FIELDS: &[&str] = &[
+    "accept-ranges",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "date",
+    "etag",
+    "keep-alive",
+    "last-modified",
+    "location",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Reads a header field of `--header`.
+///
+/// # Errors
+/// Not `Name: value`, or a field that is not the operator's to set.
+pub fn header(text: &str) -> Result<(HeaderName, HeaderValue), ValueError> {
+    let read = || {
+        let (name, value) = text.split_once(':')?;
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        Some((name, HeaderValue::from_str(value.trim()).ok()?))
+    };
+    let field = read().ok_or_else(|| {
+        ValueError::new(
+            text,
+            "a header field: give its name, a colon and its value, such as Cache-Control: no-cache",
+        )
+    })?;
+    if OWN_FIELDS.contains(&field.0.as_str()) || field.0.as_str().starts_with("sec-websocket-") {
+        let expected = "a header field that can be set: the file or the connection decides it";
+        return Err(ValueError::new(text, expected));
+    }
+    Ok(field)
+}
+
 /// Reads an item of `--allow-origin`.
 ///
 /// # Errors
@@ -283,6 +326,7 @@ pub fn plain(listen: impl Into<Listen>, route: impl Into<RouteSettings>) -> Conf
         },
         auth_plugin: None,
         web_auth: false,
+        headers: HeaderMap::new(),
         record: None,
         traffic: None,
         session: session::Settings {
@@ -389,6 +433,19 @@ mod tests {
         assert!(rate("fast").is_err());
         for text in ["", "-1", "+1", "1.5", "65536", "none", "Off"] {
             assert!(or_off::<u16>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_header_field_has_a_name_a_colon_and_a_value() {
+        let (name, value) = header("X-Own:  a b ").unwrap();
+        assert_eq!((name.as_str(), value.as_bytes()), ("x-own", &b"a b"[..]));
+        for text in ["", "X-Own", ": a", "X Own: a", "X-Own : a", "X-Own: a\r\nX-More: b"] {
+            let error = header(text).unwrap_err().to_string();
+            assert!(error.contains("is not a header field: give its name"), "{error}");
+        }
+        for text in ["Content-Length: 1", "connection: close", "Sec-WebSocket-Accept: a"] {
+            assert!(header(text).unwrap_err().to_string().contains("decides it"), "{text}");
         }
     }
 

@@ -139,6 +139,7 @@ async fn decide(
             return Err(No::Busy);
         }
         let mut response = web.answer(head).await;
+        response::replace(response.headers_mut(), &front.headers);
         // Behind such a head the guard reads no request: this answer is the last one.
         if handshake::announces_body(headers) || headers.contains_key(http::header::UPGRADE) {
             let close = http::HeaderValue::from_static("close");

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 use wsferry_proto::handshake::Subprotocol;
 
@@ -57,6 +58,8 @@ pub struct Front {
     pub tls_only: bool,
     /// Whether files are for those only that the authentication plug-in lets in.
     pub web_auth: bool,
+    /// Header fields that files are sent with.
+    pub headers: HeaderMap,
     /// Where sessions lead.
     pub route: Route,
     /// Connects to targets.

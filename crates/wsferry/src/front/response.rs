@@ -68,6 +68,16 @@ pub(super) fn safe(headers: &mut HeaderMap) {
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 
+/// Puts `fields` in the place of fields of the same name.
+pub(super) fn replace(headers: &mut HeaderMap, fields: &HeaderMap) {
+    for name in fields.keys() {
+        headers.remove(name);
+        for value in fields.get_all(name) {
+            headers.append(name, value.clone());
+        }
+    }
+}
+
 /// The bytes of an answer that is written without hyper, because what came was no request.
 pub(super) fn raw(status: StatusCode, reason: &str) -> Vec<u8> {
     let reason = format!("{reason}\n");

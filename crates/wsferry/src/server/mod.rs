@@ -116,6 +116,7 @@ impl Gateway {
             policy: Policy::new(config.auth, plugin, listeners.reach(), config.listen.names()),
             web,
             web_auth: config.web_auth,
+            headers: config.headers,
             tls,
             tls_only: config.tls_only,
             route,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderMap;
 use wsferry_proto::handshake::Subprotocol;
 
 use super::Listen;
@@ -39,6 +40,8 @@ pub struct Config {
     pub auth_plugin: Option<auth::PluginSettings>,
     /// Whether files are for those only that the plug-in lets in.
     pub web_auth: bool,
+    /// Header fields that files are sent with, in the place of fields of the same name.
+    pub headers: HeaderMap,
     /// Where sessions are recorded: each in this file with its number behind the name.
     pub record: Option<PathBuf>,
     /// Where the payload of sessions leaves its marks.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http::StatusCode;
 use http::request::Parts;
-use wsferry::auth::http::{HttpAuth, ServiceUrl, ServiceUrlError};
+use wsferry::auth::http::{HttpAuth, ServiceUrl, ServiceUrlError, Settings, ShownField};
 use wsferry::auth::{Auth, Denial, Pass};
 use wsferry::net::{HttpClient, Redirects, Resolver};
 use wsferry::request::{Client, Request};
@@ -14,8 +14,13 @@ use crate::service::{Service, answer, target, trusting};
 
 /// A check of `url`.
 pub fn auth(url: &str) -> HttpAuth {
+    auth_with(url, Vec::new())
+}
+
+/// The same, which shows these fields of the client too.
+fn auth_with(url: &str, fields: Vec<ShownField>) -> HttpAuth {
     let client = HttpClient::new(&trusting(&[]), Redirects::Never, &Resolver::default()).unwrap();
-    HttpAuth::new(client, url.parse().unwrap())
+    HttpAuth::new(client, Settings { url: url.parse().unwrap(), fields })
 }
 
 /// The head of a handshake with further fields.
@@ -106,7 +111,9 @@ async fn a_service_that_does_not_answer_lets_nobody_in() {
 #[tokio::test]
 async fn the_service_is_shown_the_handshake_and_no_client_forges_what_the_gateway_says() {
     let service = Service::start(|_| answer("204 No Content", "", "")).await;
-    let auth = auth(&format!("http://127.0.0.1:{}/auth?from=gateway", service.port()));
+    let url = format!("http://127.0.0.1:{}/auth?from=gateway", service.port());
+    let fields = vec!["x-named".parse().unwrap(), "X-Hop".parse().unwrap()];
+    let auth = auth_with(&url, fields);
     let head = handshake(
         "/vnc?token=a%20b",
         &[
@@ -121,8 +128,19 @@ async fn the_service_is_shown_the_handshake_and_no_client_forges_what_the_gatewa
             ("Upgrade", "websocket"),
             ("Content-Length", "0"),
             ("Range", "bytes=0-1"),
+            ("User-Agent", "browser"),
+            ("Accept-Language", "de"),
             ("X-Hop", "1"),
             ("X-Own", "2"),
+            ("X-Named", "3"),
+            ("X_Named", "4"),
+            ("Client-IP", "10.0.0.1"),
+            ("CF-Connecting-IP", "10.0.0.1"),
+            ("True-Client-IP", "10.0.0.1"),
+            ("Remote-User", "root"),
+            ("X-Host", "root"),
+            ("Keep-Alive", "9"),
+            ("Proxy-Connection", "keep-alive"),
             ("X-Forwarded-For", "10.0.0.1"),
             ("X-Forwarded-User", "root"),
             ("X-Original-URI", "/public"),
@@ -154,7 +172,9 @@ async fn the_service_is_shown_the_handshake_and_no_client_forges_what_the_gatewa
         "cookie: more=2".to_owned(),
         "origin: https://page.example".to_owned(),
         "sec-websocket-protocol: binary".to_owned(),
-        "x-own: 2".to_owned(),
+        "user-agent: browser".to_owned(),
+        "accept-language: de".to_owned(),
+        "x-named: 3".to_owned(),
         "x-original-uri: /vnc?token=a%20b".to_owned(),
         "x-forwarded-uri: /vnc?token=a%20b".to_owned(),
         "x-forwarded-host: gateway.example:6080".to_owned(),
@@ -166,6 +186,20 @@ async fn the_service_is_shown_the_handshake_and_no_client_forges_what_the_gatewa
     ];
     expected.sort();
     assert_eq!(fields, expected);
+}
+
+#[test]
+fn a_field_that_is_the_gateways_own_or_the_connections_cannot_be_named() {
+    let refusal = |name: &str| name.parse::<ShownField>().unwrap_err().to_string();
+    for name in ["X-Forwarded-For", "x_forwarded_for", "X-Original-URI", "X-Client-Common-Name"] {
+        assert!(refusal(name).contains("wsferry itself tells"), "{}", refusal(name));
+    }
+    for name in ["Connection", "Host", "Upgrade", "content_length", "Sec-WebSocket-Key", "Range"] {
+        assert!(refusal(name).contains("of the connection"), "{}", refusal(name));
+    }
+    for name in ["", "X Own", "X-Own:", "ä"] {
+        assert!(refusal(name).contains("not the name of a header field"), "{}", refusal(name));
+    }
 }
 
 #[test]

@@ -450,3 +450,32 @@ async fn one_page_is_served_at_the_root_only() {
     assert_eq!(answer.field("x-content-type-options"), "nosniff");
     assert_eq!(gateway.ask(get("/index.html")).await.status, 404);
 }
+
+#[tokio::test]
+async fn files_are_sent_with_the_header_fields_of_the_operator_and_refusals_are_not() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("folder")).unwrap();
+    std::fs::write(directory.path().join("index.html"), "index").unwrap();
+    let gateway = Running::start(config_with("echo:", |config| {
+        config.web = Some(Files::Directory(directory.path().to_owned()));
+        for text in ["X-Own: a", "X-Own: b", "Referrer-Policy: origin"] {
+            config.headers.extend([wsferry::config::header(text).unwrap()]);
+        }
+    }))
+    .await;
+    for (path, status) in [("/", 200), ("/none", 404), ("/folder", 301)] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let answer = gateway.ask(request).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(values(&answer, "x-own"), ["a", "b"], "{path}");
+        assert_eq!(values(&answer, "referrer-policy"), ["origin"], "{path}");
+    }
+    let refused = gateway.ask("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n").await;
+    assert_eq!((refused.status, values(&refused, "x-own").len()), (403, 0));
+}
+
+/// The values of a field.
+fn values<'a>(answer: &'a Answer, name: &str) -> Vec<&'a str> {
+    let fields = answer.fields.iter().filter(|(field, _)| field == name);
+    fields.map(|(_, value)| &**value).collect()
+}

@@ -297,3 +297,16 @@ async fn the_page_fits_a_phone_and_a_desk_by_day_and_by_night() {
     assert_eq!(is_day, [true, false, true, false], "{brightness:?}");
     assert_eq!(browser.console().await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn an_isolated_page_shares_memory_with_its_threads() {
+    let folder = site("<!doctype html><title>isolated</title>");
+    let files = ["--web", spell(folder.path()), "127.0.0.1:0", "echo:"];
+    let browser = Browser::start().await;
+    for (more, isolated) in [(&[][..], false), (&["--cross-origin-isolated"], true)] {
+        let program = wsferry(&[&files[..], more].concat());
+        browser.open(&format!("http://127.0.0.1:{}/", program.port().await)).await;
+        let state = "return [crossOriginIsolated, typeof SharedArrayBuffer !== 'undefined']";
+        assert_eq!(browser.run(state).await, json!([isolated, isolated]));
+    }
+}

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use http::{HeaderName, HeaderValue};
 use wsferry::address::Address;
+use wsferry::auth::http::ShownField;
 use wsferry::auth::{AllowHost, AllowOrigin};
 use wsferry::config::{self, default, seconds};
 use wsferry::net::tls::{Ciphers, MinVersion, Password};
@@ -112,6 +114,9 @@ pub(super) struct TypedGate {
     /// What it checks against: user:password, origins, common names, or a URL
     #[arg(long, value_name = "ARG", help_heading = ACCESS)]
     pub(super) auth_source: Option<String>,
+    /// Show the service of HttpAuth this header field of the client too. Repeatable
+    #[arg(long, value_name = "NAME", help_heading = ACCESS, hide_short_help = true)]
+    pub(super) auth_header: Vec<ShownField>,
     /// Serve files only to clients that --auth-plugin lets in
     #[arg(long, help_heading = ACCESS, hide_short_help = true)]
     pub(super) web_auth: bool,
@@ -148,6 +153,12 @@ pub(super) struct TypedGate {
     /// List directories that have no index.html
     #[arg(long, help_heading = WEB, hide_short_help = true)]
     pub(super) web_listing: bool,
+    /// Send this header field with each file, such as 'Cache-Control: no-cache'. Repeatable
+    #[arg(long, value_name = "NAME: VALUE", value_parser = config::header, help_heading = WEB, hide_short_help = true)]
+    pub(super) header: Vec<(HeaderName, HeaderValue)>,
+    /// Isolate pages from other origins, so that WebAssembly may have threads
+    #[arg(long, help_heading = WEB, hide_short_help = true)]
+    pub(super) cross_origin_isolated: bool,
     /// Never list a directory (the default)
     #[arg(long, help_heading = WEB, hide_short_help = true)]
     pub(super) file_only: bool,

@@ -5,8 +5,10 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use wsferry::address::Address;
 use wsferry::auth::PluginSettings;
+use wsferry::auth::http::Settings as HttpSettings;
 use wsferry::config::{
     self, Config, Listen, ListenAddress, Reached, RouteSettings, keep_alive, plugin,
 };
@@ -30,6 +32,11 @@ pub(super) enum Called {
     Websockify,
 }
 
+const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-opener-policy");
+const CROSS_ORIGIN_EMBEDDER_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-embedder-policy");
+
 /// The certificate that websockify takes when none is named.
 const USUAL_CERTIFICATE: &str = "self.pem";
 
@@ -41,10 +48,7 @@ impl TypedGate {
     pub(super) fn valid(mut self, called: Called) -> Result<Gate, Misuse> {
         self.check_pairs(called)?;
         let mut notes = self.notes();
-        let auth_plugin = match self.auth_plugin.take() {
-            Some(class) => Some(plugin::auth(&class, self.auth_source.as_deref())?),
-            None => None,
-        };
+        let auth_plugin = self.auth_plugin()?;
         if let (Some(PluginSettings::Basic(_)), Some(_), false) =
             (&auth_plugin, &self.web, self.web_auth)
         {
@@ -68,6 +72,7 @@ impl TypedGate {
         config.target_must_resolve = called == Called::Wsferry;
         config.auth_plugin = auth_plugin;
         config.web_auth = self.web_auth;
+        config.headers = self.headers();
         let files = if self.web_listing { Files::Listed } else { Files::Directory };
         config.web = self.web.take().map(absolute).map(files);
         config.run_once = self.run_once;
@@ -94,6 +99,41 @@ impl TypedGate {
         Ok(Gate { config, log, process })
     }
 
+    fn auth_plugin(&mut self) -> Result<Option<PluginSettings>, Misuse> {
+        let fields = std::mem::take(&mut self.auth_header);
+        let plugin = match self.auth_plugin.take() {
+            Some(class) => Some(plugin::auth(&class, self.auth_source.as_deref())?),
+            None => None,
+        };
+        match plugin {
+            Some(PluginSettings::Http(settings)) => {
+                Ok(Some(PluginSettings::Http(HttpSettings { fields, ..settings })))
+            }
+            _ if !fields.is_empty() => {
+                Err("--auth-header has no effect without --auth-plugin HttpAuth: give both, or \
+                     neither"
+                    .to_owned())
+            }
+            plugin => Ok(plugin),
+        }
+    }
+
+    /// The fields of `--header`, and those that make a page isolated from other origins.
+    fn headers(&mut self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if self.cross_origin_isolated {
+            let isolated = [
+                (CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin")),
+                (CROSS_ORIGIN_EMBEDDER_POLICY, HeaderValue::from_static("require-corp")),
+            ];
+            headers.extend(isolated);
+        }
+        for (name, value) in std::mem::take(&mut self.header) {
+            headers.append(name, value);
+        }
+        headers
+    }
+
     /// Options that make no sense without another one, or with it.
     fn check_pairs(&self, called: Called) -> Result<(), Misuse> {
         let needs = [
@@ -115,6 +155,8 @@ impl TypedGate {
             (self.web_auth && self.web.is_none(), "--web-auth", "--web"),
             (self.web_auth && self.auth_plugin.is_none(), "--web-auth", "--auth-plugin"),
             (self.web_listing && self.web.is_none(), "--web-listing", "--web"),
+            (!self.header.is_empty() && self.web.is_none(), "--header", "--web"),
+            (self.cross_origin_isolated && self.web.is_none(), "--cross-origin-isolated", "--web"),
             (
                 self.cafile.is_some() && !self.verify_client && called == Called::Wsferry,
                 "--cafile",
