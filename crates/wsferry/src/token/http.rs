@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::line::target_of;
+use super::line::{target_of, without_mark};
 use super::pair;
 use super::{LookUp, LookUpError, Token, TokenSource};
 use crate::address::Address;
@@ -121,9 +121,10 @@ impl TokenHttp {
         if !status.is_success() {
             return Err(unknown(format!("the service answers {status}")));
         }
+        let body = without_mark(&body);
         match self.format {
             Format::Text => {
-                let text = String::from_utf8_lossy(&body);
+                let text = String::from_utf8_lossy(body);
                 // Not repeated: it may hold the token.
                 target_of(text.trim()).ok_or_else(|| {
                     unknown(
@@ -132,7 +133,7 @@ impl TokenHttp {
                 })
             }
             Format::Json => {
-                let object: Map<String, Value> = serde_json::from_slice(&body)
+                let object: Map<String, Value> = serde_json::from_slice(body)
                     .map_err(|_| unknown("the service's answer is no JSON object".to_owned()))?;
                 let target = pair::target(&object);
                 target.map_err(|why| unknown(format!("the service's answer: {why}")))

@@ -56,6 +56,11 @@ fn entry(line: &str) -> Result<(&str, Address), Broken> {
     Ok((token, target_of(target).ok_or(Broken::NoTarget)?))
 }
 
+/// A text without the byte order mark that programs of Windows write before UTF-8.
+pub(super) fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
 /// Reads a target. The port is always there, so an IPv6 address needs no brackets: websockify knows
 /// them only so.
 pub(super) fn target_of(text: &str) -> Option<Address> {

@@ -37,7 +37,9 @@ async fn the_service_answers_with_host_and_port_as_text_or_json() {
         (Format::Text, " [::1]:5900\r\n", "[::1]:5900"),
         (Format::Text, "::1:5900", "[::1]:5900"),
         (Format::Text, "unix_socket:/run/vnc", "unix_socket:/run/vnc"),
+        (Format::Text, "\u{feff}vnc:5900\r\n", "vnc:5900"),
         (Format::Json, r#"{"host": "vnc", "port": 5900}"#, "vnc:5900"),
+        (Format::Json, "\u{feff}{\"host\": \"vnc\", \"port\": 5900}", "vnc:5900"),
         (Format::Json, r#"{"host": "::1", "port": "5900"}"#, "[::1]:5900"),
     ] {
         assert_eq!(answered(format, answer("200 OK", "", body)).await.unwrap(), expected);

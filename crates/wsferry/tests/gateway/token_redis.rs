@@ -50,7 +50,9 @@ async fn a_value_is_host_and_port_or_json_with_both() {
         ("[::1]:5900", "[::1]:5900"),
         ("fe80::1:5900", "[fe80::1]:5900"),
         ("unix_socket:/run/vnc", "unix_socket:/run/vnc"),
+        ("\u{feff}vnc:5900", "vnc:5900"),
         (r#"{"host": "vnc:5900"}"#, "vnc:5900"),
+        ("\u{feff}{\"host\": \"vnc:5900\"}", "vnc:5900"),
         (r#" {"host": "[::1]:5900", "more": 1}"#, "[::1]:5900"),
     ] {
         redis.set("token", value).await;
@@ -315,6 +317,25 @@ async fn strange_tokens_are_keys_and_nothing_else() {
         redis.set(token, "vnc:5900").await;
         assert_eq!(look_up(&source, token).await.unwrap(), "vnc:5900");
     }
+}
+
+#[tokio::test]
+async fn of_a_value_of_any_size_no_more_than_four_kib_are_fetched() {
+    let redis = Redis::start(&[]).await;
+    redis.command(&["CONFIG", "SET", "proto-max-bulk-len", "1gb"]).await;
+    redis.command(&["SETRANGE", "large", "100000000", "x"]).await;
+    let longest = format!("vnc:5900{}", " ".repeat(4096 - 8));
+    redis.set("longest", &longest).await;
+    redis.set("longer", &format!("{longest} ")).await;
+    let source = source(&format!("127.0.0.1:{}", redis.port()));
+    assert_eq!(look_up(&source, "longest").await.unwrap(), "vnc:5900");
+    for key in ["large", "longer"] {
+        assert_unknown(&look_up(&source, key).await);
+    }
+    let sent = redis.command(&["INFO", "stats"]).await;
+    let sent = sent.lines().find_map(|line| line.strip_prefix("total_net_output_bytes:"));
+    let sent: u64 = sent.unwrap().trim().parse().unwrap();
+    assert!(sent < 100_000, "Redis sent {sent} bytes");
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use wsferry::front::{Dial, Files, TokenPlace};
 use wsferry::net::tls::{Ciphers, ClientAuthority, ConnectorSettings, ServerSettings};
 use wsferry::relay::LONGEST_CHARACTER;
 use wsferry::server::wrapped::{self, SourcePort, WrapMode};
+use wsferry::token;
 use wsferry_proto::Kind;
 
 use super::gate::{Send, TypedDial, TypedGate, WrapMode as TypedWrapMode};
@@ -43,6 +44,18 @@ const USUAL_CERTIFICATE: &str = "self.pem";
 /// Wrong usage, in one sentence.
 pub(super) type Misuse = String;
 
+/// Without a namespace any key of the Redis may be asked for.
+fn shared_keys(route: &RouteSettings) -> Option<Misuse> {
+    let RouteSettings::Token { source: token::Settings::Redis(redis), .. } = route else {
+        return None;
+    };
+    (!redis.has_namespace()).then(|| {
+        "TokenRedis has no namespace: clients can name any key of that database. Keep tokens under \
+         a prefix of their own and add it to --token-source, as in localhost:6379:0::tokens"
+            .to_owned()
+    })
+}
+
 impl TypedGate {
     /// What the program uses.
     pub(super) fn valid(mut self, called: Called) -> Result<Gate, Misuse> {
@@ -63,6 +76,7 @@ impl TypedGate {
         let targets_come_later = matches!(auth_plugin, Some(PluginSettings::Http(_)));
         let (listen, route) = self.addresses(targets_come_later, called)?;
         own_port::check(&listen, &route)?;
+        notes.extend(shared_keys(&route));
         let tls = self.tls(called, &mut notes)?;
         let mut config = config::plain(listen, route);
         // Without TLS there is no certificate: a plain connection would be a way around the check.

@@ -13,7 +13,7 @@ use redis::cluster_async::ClusterConnection;
 use redis::io::AsyncDNSResolver;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncCommands, AsyncConnectionConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo,
+    AsyncConnectionConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo,
     RedisConnectionInfo, RedisError, RedisFuture, RedisResult, TlsCertificates, TlsMode,
 };
 use thiserror::Error;
@@ -31,6 +31,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest wait: as late is a Redis noticed that is back.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// The maximum number of bytes of a value.
+const LONGEST_VALUE: usize = 4096;
+
 /// Why Redis gave no value. No key and no password is in it.
 #[derive(Debug, Error)]
 pub(super) enum LinkError {
@@ -46,6 +49,9 @@ pub(super) enum LinkError {
     /// The key holds something else than text.
     #[error("the value of the key is a list, a hash or the like")]
     NoText,
+    /// The key holds more than a target.
+    #[error("the value of the key has more than {LONGEST_VALUE} bytes")]
+    Long,
 }
 
 /// The way to a value.
@@ -106,11 +112,12 @@ impl Link {
 
     /// The value of a key. A connection that turns out to be dead (Redis was restarted) is replaced
     /// at once.
-    pub(super) async fn value(&self, key: &str) -> Result<Option<Vec<u8>>, LinkError> {
+    pub(super) async fn value(&self, key: &str) -> Result<Vec<u8>, LinkError> {
         let mut dead = None;
         loop {
             let (connection, is_new) = self.connection(dead).await?;
             match connection.value(key).await {
+                Ok(value) if value.len() > LONGEST_VALUE => return Err(LinkError::Long),
                 Ok(value) => return Ok(value),
                 Err(error) if is_answer(&error) => return Err(describe(&error)),
                 Err(error) if is_new => {
@@ -208,10 +215,14 @@ fn describe(error: &RedisError) -> LinkError {
 }
 
 impl Connection {
-    async fn value(&self, key: &str) -> RedisResult<Option<Vec<u8>>> {
+    /// What Redis has under the key, up to one byte more than a value may have: a client chooses the
+    /// key, and what another program keeps there may have any size. Nothing where there is no key.
+    async fn value(&self, key: &str) -> RedisResult<Vec<u8>> {
+        let mut get = redis::cmd("GETRANGE");
+        get.arg(key).arg(0).arg(LONGEST_VALUE);
         match self {
-            Self::Single(connection) => connection.clone().get(key).await,
-            Self::Cluster(connection) => connection.clone().get(key).await,
+            Self::Single(connection) => get.query_async(&mut connection.clone()).await,
+            Self::Cluster(connection) => get.query_async(&mut connection.clone()).await,
         }
     }
 }

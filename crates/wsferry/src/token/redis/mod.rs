@@ -17,7 +17,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::line::target_of;
+use super::line::{target_of, without_mark};
 use super::{LookUp, LookUpError, Token, TokenSource};
 use crate::address::Address;
 use crate::net::Resolver;
@@ -76,13 +76,15 @@ impl TokenRedis {
             Err(LinkError::Slow)
         });
         let value = value.map_err(|error| match error {
-            LinkError::NoText => LookUpError::Unknown(error.to_string()),
+            LinkError::NoText | LinkError::Long => LookUpError::Unknown(error.to_string()),
             _ => LookUpError::Unavailable(error.to_string()),
         })?;
         let unknown = |why: &str| LookUpError::Unknown(why.to_owned());
-        let value = value.ok_or_else(|| unknown("Redis has no such key"))?;
-        let text = String::from_utf8(value).map_err(|_| unknown("its value is not UTF-8"))?;
-        let text = text.trim();
+        if value.is_empty() {
+            return Err(unknown("Redis has no such key"));
+        }
+        let text = std::str::from_utf8(without_mark(&value));
+        let text = text.map_err(|_| unknown("its value is not UTF-8"))?.trim();
         let target = if text.starts_with('{') {
             let json: Value =
                 serde_json::from_str(text).map_err(|_| unknown("its value is no JSON object"))?;

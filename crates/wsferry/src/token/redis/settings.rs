@@ -81,6 +81,11 @@ impl FromStr for Settings {
 }
 
 impl Settings {
+    /// Whether tokens are looked up among keys of their own.
+    pub const fn has_namespace(&self) -> bool {
+        !self.namespace.is_empty()
+    }
+
     const fn new(place: Place) -> Self {
         Self {
             place,
