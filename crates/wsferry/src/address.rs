@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use wsferry_proto::HostName;
 
+use crate::net::SocketFile;
+
 /// The address of a target.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
@@ -23,7 +25,7 @@ pub enum Address {
     /// A server that listens on a Unix socket.
     Unix(PathBuf),
     /// The same, where the name of the socket is a token: what is shown is its directory only.
-    UnixByToken(PathBuf),
+    UnixByToken(SocketFile),
     /// The built-in target that plays a recording back. No text leads there, so that no token does.
     Recording(Recording),
 }
@@ -115,7 +117,8 @@ impl fmt::Display for Address {
             Self::Echo => f.write_str("echo:"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "{UNIX}{}", path.display().to_string().escape_debug()),
-            Self::UnixByToken(path) => {
+            Self::UnixByToken(socket) => {
+                let path = socket.path();
                 let directory = path.parent().unwrap_or(path).display().to_string();
                 write!(f, "{UNIX}{}/…", directory.escape_debug())
             }

@@ -1,5 +1,6 @@
 //! Sockets: what the floors above need of the system, with the platform's differences kept in here.
 
+mod beneath;
 mod farewell;
 mod file;
 mod group;
@@ -7,9 +8,11 @@ mod http;
 #[cfg(unix)]
 mod inherit;
 mod listen;
+mod off_worker;
 mod resolve;
 mod secured;
 mod socket;
+mod socket_file;
 mod splice;
 mod stream;
 mod system;
@@ -25,6 +28,7 @@ pub fn pipes(limit: u64) -> usize {
     usize::try_from(limit / 16).unwrap_or(usize::MAX).min(PIPES)
 }
 
+pub use beneath::{Beneath, EntryKind, open_beneath};
 pub use farewell::{Farewell, Leaving, farewell};
 pub use file::{Stamp, open_file};
 pub use group::Group;
@@ -32,8 +36,10 @@ pub use http::{HttpClient, HttpError, LONGEST_BODY, Redirects, Reply, http_serve
 #[cfg(unix)]
 pub use inherit::{is_ignored, keep_from_children};
 pub use listen::{Listener, bind, resolve_listen};
+pub use off_worker::{OffWorker, Stuck};
 pub use resolve::{ResolveError, Resolver};
 pub use socket::Socket;
+pub use socket_file::SocketFile;
 pub use splice::Pipe;
 pub use stream::Stream;
 pub use system::{

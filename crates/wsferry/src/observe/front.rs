@@ -58,6 +58,11 @@ pub fn not_listed() {
     SAID.call_once(|| info!("directories are not listed; to list them: --web-listing"));
 }
 
+/// The file system does not answer where static files are.
+pub fn files_stuck(why: &dyn Display) {
+    warn!(%why, "static files cannot be read");
+}
+
 /// A client's TLS handshake was no good.
 pub fn tls_failed(client: ClientAddress, why: &dyn Display) {
     info!(%client, why = %why.to_string().escape_debug(), "no TLS connection");

@@ -49,3 +49,8 @@ pub fn source_blocked(source: &dyn Display, failures: u16, duration: Duration) {
         "source blocked: too many wrong credentials or unknown tokens (--auth-failures-per-source)"
     );
 }
+
+/// The file with the key of signed tokens has changed, and is not good.
+pub fn key_kept(error: &dyn Display) {
+    warn!(%error, "signed tokens are still checked with the old key");
+}

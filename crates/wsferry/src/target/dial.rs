@@ -2,8 +2,8 @@
 //! is spoken where it is wanted.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::startup::RETRY_DELAY;
 use crate::address::Address;
 use crate::error::{DialError, words};
 use crate::net::tls::{Connector, target_words};
-use crate::net::{ResolveError, Resolver, Socket, Stream};
+use crate::net::{ResolveError, Resolver, SocketFile, Stream};
 
 /// How long the address that answered is tried first.
 const PREFERRED_FOR: Duration = Duration::from_secs(5);
@@ -101,7 +101,8 @@ impl Dialer {
                 let (stream, _) = connect(SocketAddr::new(ip, *port)).await?;
                 Ok(Stream::dialed(stream))
             }
-            (Address::Unix(path) | Address::UnixByToken(path), ..) => connect_unix(path).await,
+            (Address::Unix(path), ..) => connect_unix(&path.clone().into()).await,
+            (Address::UnixByToken(socket), ..) => connect_unix(socket).await,
             (_, _, Some((name, port))) => self.connect_by_name(name, port, until).await,
             _ => Err(DialError::Unreachable("it is not a server".to_owned())),
         }
@@ -172,18 +173,13 @@ impl Drop for Forget<'_> {
     }
 }
 
-#[cfg(unix)]
-async fn connect_unix(path: &Path) -> Result<Stream, DialError> {
-    match tokio::net::UnixStream::connect(path).await {
-        Ok(stream) => Ok(Stream::Plain(Socket::Unix(stream))),
-        Err(error) => Err(DialError::Unreachable(words(&error))),
-    }
-}
-
-#[cfg(not(unix))]
-async fn connect_unix(_path: &Path) -> Result<Stream, DialError> {
-    let why = "this system has no Unix sockets for programs";
-    std::future::ready(Err(DialError::Unreachable(why.to_owned()))).await
+async fn connect_unix(socket: &SocketFile) -> Result<Stream, DialError> {
+    socket.connect().await.map_err(|error| {
+        DialError::Unreachable(match error.kind() {
+            io::ErrorKind::Unsupported => "this system has no Unix sockets for programs".to_owned(),
+            _ => words(&error),
+        })
+    })
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use thiserror::Error;
 
 use super::LookUpError;
+use crate::net::{Beneath, open_beneath};
 
 /// A token source that must be a directory and is none.
 #[derive(Debug, Error)]
@@ -28,25 +30,27 @@ pub(super) fn check(path: &Path) -> Result<(), DirectoryError> {
     Err(DirectoryError { path: path.to_owned(), reason })
 }
 
-/// The entry that a token names, links followed. Links may lead to other places of the directory, as
-/// those of a Kubernetes volume do, but not out of it. It blocks.
+/// A look-up in the directory that takes longer has failed.
+pub(super) const DEADLINE: Duration = Duration::from_secs(3);
+
+/// The entry that a token names, open, links followed. Links may lead to other places of the
+/// directory, as those of a Kubernetes volume do, but not out of it. It blocks.
 ///
 /// # Errors
 /// Unknown: the token is no plain name, or names nothing in here. Unavailable: there is no directory.
-pub(super) fn entry(directory: &Path, token: &str) -> Result<PathBuf, LookUpError> {
-    let unknown = |why: &str| LookUpError::Unknown(why.to_owned());
+pub(super) fn entry(directory: &Path, token: &str) -> Result<Beneath, LookUpError> {
     if !is_plain_name(token) {
-        return Err(unknown("it is not a plain file name"));
+        return Err(LookUpError::Unknown("it is not a plain file name".to_owned()));
     }
-    let directory = directory
-        .canonicalize()
-        .map_err(|error| LookUpError::Unavailable(format!("{}: {error}", directory.display())))?;
-    let entry = directory.join(token).canonicalize();
-    let entry = entry.map_err(|_| unknown("the directory has no such entry"))?;
-    if !entry.starts_with(&directory) {
-        return Err(unknown("its entry is a link that leads out of the directory"));
-    }
-    Ok(entry)
+    open_beneath(directory, Path::new(token)).map_err(|error| {
+        if let Err(error) = std::fs::metadata(directory) {
+            return LookUpError::Unavailable(format!("{}: {error}", directory.display()));
+        }
+        LookUpError::Unknown(match error.kind() {
+            io::ErrorKind::NotFound => "the directory has no such entry".to_owned(),
+            _ => format!("its entry cannot be opened: {error}"),
+        })
+    })
 }
 
 /// One name without any way to another place. Hidden files are not tokens: they are half-copied

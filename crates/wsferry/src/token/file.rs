@@ -2,25 +2,29 @@
 //! of `token: host:port`.
 //!
 //! A look-up asks the system whether the file that gave the token has changed, and reads nothing
-//! while it has not. A token that is not known makes it look at every file, at most so often that a
+//! while it has not. The system is asked away from the runtime's threads: one check and one scan at a
+//! time. Where it does not answer, look-ups end after [`DEADLINE`]. A token that is not known makes it look at every file, at most so often that a
 //! tenth of a processor is spent on it; meanwhile that look-up waits. So whatever was written before
 //! a look-up counts, with one exception: when two files of a directory have the same token, a change
 //! of the one that did not count is seen within [`OTHERS`].
 
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
+use super::current::Checker;
 use super::scan::{Scanner, Snapshot};
-use super::{LookUp, LookUpError, Token, TokenSource};
+use super::{LookUp, LookUpError, Looking, Token, TokenSource};
 use crate::address::Address;
 
 /// How long the other files of a directory go unseen while all tokens are known.
 const OTHERS: Duration = Duration::from_secs(1);
+
+/// A look-up that takes longer has failed. Before that it may wait two seconds for its turn.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Tokens in files that are read again when they have changed.
 #[derive(Debug)]
@@ -43,10 +47,10 @@ impl TokenFile {
 
 impl TokenSource for TokenFile {
     fn look_up<'a>(&'a self, token: &'a Token) -> LookUp<'a> {
-        Box::pin(self.files.look_up(token.as_str()))
+        Box::pin(in_time(self.files.look_up(token.as_str())))
     }
 
-    fn prepare(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn prepare(&self) -> Looking<'_> {
         Box::pin(self.files.prepare())
     }
 }
@@ -72,11 +76,11 @@ impl TokenSource for ReadOnlyTokenFile {
             if snapshot.is_whole {
                 return snapshot.answer(token.as_str());
             }
-            self.files.refresh(Instant::now()).await?.answer(token.as_str())
+            in_time(self.files.refresh(Instant::now())).await?.answer(token.as_str())
         })
     }
 
-    fn prepare(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn prepare(&self) -> Looking<'_> {
         Box::pin(self.files.prepare())
     }
 }
@@ -86,6 +90,15 @@ struct Files {
     view: Arc<Mutex<View>>,
     /// One scan at a time.
     scanner: Arc<tokio::sync::Mutex<Scanner>>,
+    checker: Checker,
+}
+
+/// What comes within the deadline.
+async fn in_time<T>(work: impl Future<Output = Result<T, LookUpError>>) -> Result<T, LookUpError> {
+    timeout(DEADLINE, work).await.unwrap_or_else(|_| {
+        let seconds = DEADLINE.as_secs();
+        Err(LookUpError::Unavailable(format!("the files were not read within {seconds} s")))
+    })
 }
 
 /// What look-ups see without waiting.
@@ -100,7 +113,7 @@ struct View {
 impl Files {
     fn new(source: PathBuf) -> Self {
         let scanner = Arc::new(tokio::sync::Mutex::new(Scanner::new(source)));
-        Self { view: Arc::default(), scanner }
+        Self { view: Arc::default(), scanner, checker: Checker::default() }
     }
 
     fn view(&self) -> View {
@@ -110,10 +123,12 @@ impl Files {
     async fn look_up(&self, token: &str) -> Result<Address, LookUpError> {
         let asked = Instant::now();
         let View { snapshot, due, .. } = self.view();
-        let known = snapshot.find(token).filter(|(_, list)| list.is_current());
-        let Some((target, _)) = known else {
+        let Some((target, list)) = snapshot.find(token) else {
             return self.refresh(asked).await?.answer(token);
         };
+        if !self.checker.is_current(Arc::clone(list)).await {
+            return self.refresh(asked).await?.answer(token);
+        }
         if due.is_none_or(|due| asked < due) {
             return Ok(target.clone());
         }
@@ -125,7 +140,7 @@ impl Files {
 
     /// Reads them, and tells which lines are of no use, before the first client comes.
     async fn prepare(&self) {
-        let _ = self.refresh(Instant::now()).await; // what cannot be read is told at a look-up
+        let _ = in_time(self.refresh(Instant::now())).await; // what cannot be read is told at a look-up
     }
 
     /// What the source holds, by a scan that began after `asked`.

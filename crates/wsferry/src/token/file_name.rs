@@ -1,12 +1,14 @@
 //! `TokenFileName`: the token is the name of a file in a directory, and the file holds `host:port`.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::directory::{self, DirectoryError};
-use super::line::target_of;
+use super::line::{target_of, without_mark};
 use super::{LookUp, LookUpError, Token, TokenSource, settled};
 use crate::address::Address;
+use crate::net::OffWorker;
 
 /// The most bytes of such a file.
 const MAX_SIZE: u64 = 4096;
@@ -15,6 +17,7 @@ const MAX_SIZE: u64 = 4096;
 #[derive(Debug)]
 pub struct TokenFileName {
     directory: PathBuf,
+    file_system: OffWorker,
 }
 
 impl TokenFileName {
@@ -25,7 +28,7 @@ impl TokenFileName {
     pub fn new(directory: impl Into<PathBuf>) -> Result<Self, DirectoryError> {
         let directory = directory.into();
         directory::check(&directory)?;
-        Ok(Self { directory })
+        Ok(Self { directory, file_system: OffWorker::new(directory::DEADLINE) })
     }
 }
 
@@ -33,23 +36,29 @@ impl TokenSource for TokenFileName {
     fn look_up<'a>(&'a self, token: &'a Token) -> LookUp<'a> {
         let (directory, token) = (self.directory.clone(), token.clone());
         Box::pin(async move {
-            let reading = tokio::task::spawn_blocking(move || read(&directory, token.as_str()));
-            reading.await.map_err(|error| LookUpError::Unavailable(error.to_string()))?
+            let reading = self.file_system.run(move || read(&directory, token.as_str()));
+            reading.await.map_err(|stuck| LookUpError::Unavailable(stuck.to_string()))?
         })
     }
 }
 
 fn read(directory: &Path, token: &str) -> Result<Address, LookUpError> {
-    let path = directory::entry(directory, token)?;
     let unknown = |why: String| LookUpError::Unknown(why);
     let until = Instant::now() + settled::PATIENCE;
     // A line that ends is whole, however fresh the file is.
-    let contents = settled::read(&path, MAX_SIZE, until, |bytes| bytes.ends_with(b"\n"))
-        .map_err(|error| unknown(format!("its file cannot be read: {error}")))?;
+    let open = || {
+        directory::entry(directory, token).and_then(|found| match &found.metadata {
+            metadata if metadata.is_file() => Ok((found.file, found.metadata)),
+            _ => Err(unknown("its entry is not an ordinary file".to_owned())),
+        })
+    };
+    let failed = |error: io::Error| unknown(format!("its file cannot be read: {error}"));
+    let is_whole = |bytes: &[u8]| bytes.ends_with(b"\n");
+    let contents = settled::read(open, failed, MAX_SIZE, until, is_whole)?;
     if contents.stamp.is_none() && !contents.bytes.ends_with(b"\n") {
         return Err(unknown("its file is still being written".to_owned()));
     }
-    let text = std::str::from_utf8(&contents.bytes).ok();
+    let text = std::str::from_utf8(without_mark(&contents.bytes)).ok();
     text.and_then(|text| target_of(text.trim())).ok_or_else(|| {
         unknown(
             "its file does not hold a target: write host:port, [IPv6 address]:port or \

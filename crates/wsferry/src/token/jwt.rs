@@ -1,18 +1,19 @@
 //! Tokens that say themselves where they lead (`--token-plugin JWTTokenApi`): JSON Web Tokens with
 //! the claims `host` and `port`, believed if they are signed with the key of a file.
 
-use std::io::{self, Read};
-use std::path::PathBuf;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 
 use super::pair;
-use super::{LookUp, LookUpError, Token, TokenSource};
+use super::{LookUp, LookUpError, Looking, Token, TokenSource};
 use crate::address::Address;
 use crate::jose::{Key, KeyError};
-use crate::net::{Stamp, open_file};
+use crate::net::{OffWorker, Stamp, open_file};
+use crate::observe;
 
 /// The most bytes of a key file that are read.
 const MAX_SIZE: u64 = 64 * 1024;
@@ -38,23 +39,26 @@ pub enum KeyFileError {
     },
 }
 
+/// A look-up that takes longer, because the file system does not answer, has failed.
+const DEADLINE: Duration = Duration::from_secs(3);
+
 /// Signed tokens.
 #[derive(Debug)]
 pub struct TokenJwt {
     file: Arc<KeyFile>,
+    file_system: OffWorker,
 }
 
 impl TokenJwt {
     /// Signed tokens that are checked with the key in this file: PEM, a JWK, or a secret in
-    /// base64url. It is read again when it has changed; as long as there is no good key in it, nobody
-    /// is let in.
+    /// base64url. It is read again when it has changed; while there is no good key in it the old one
+    /// stays.
     ///
     /// # Errors
     /// The file cannot be read, or there is no key in it.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, KeyFileError> {
-        let file = KeyFile { path: path.into(), read: Mutex::new(None) };
-        file.key()?;
-        Ok(Self { file: Arc::new(file) })
+        let file = Arc::new(KeyFile::open(path.into())?);
+        Ok(Self { file, file_system: OffWorker::new(DEADLINE) })
     }
 }
 
@@ -63,15 +67,23 @@ impl TokenSource for TokenJwt {
         let (file, token) = (Arc::clone(&self.file), token.clone());
         Box::pin(async move {
             // It asks the file system, and opening an RSA envelope takes a millisecond.
-            let looked_up = tokio::task::spawn_blocking(move || find(&file, &token)).await;
-            looked_up.map_err(|error| LookUpError::Unavailable(error.to_string()))?
+            let looked_up = self.file_system.run(move || find(&file, &token)).await;
+            looked_up.map_err(|stuck| LookUpError::Unavailable(stuck.to_string()))?
+        })
+    }
+
+    fn look(&self) -> Looking<'_> {
+        let file = Arc::clone(&self.file);
+        Box::pin(async move {
+            // What does not answer is told at a look-up.
+            let _ = self.file_system.run(move || drop(file.key())).await;
         })
     }
 }
 
 fn find(file: &KeyFile, token: &Token) -> Result<Address, LookUpError> {
-    let key = file.key().map_err(|error| LookUpError::Unavailable(error.to_string()))?;
-    let claims = key
+    let claims = file
+        .key()
         .claims(token.as_str(), SystemTime::now())
         .map_err(|flaw| LookUpError::Unknown(flaw.to_string()))?;
     pair::target(&claims).map_err(LookUpError::Unknown)
@@ -81,30 +93,46 @@ fn find(file: &KeyFile, token: &Token) -> Result<Address, LookUpError> {
 #[derive(Debug)]
 struct KeyFile {
     path: PathBuf,
-    read: Mutex<Option<(Stamp, Arc<Key>)>>,
+    read: Mutex<Read>,
+}
+
+#[derive(Debug)]
+struct Read {
+    /// The file when it was last read, whatever came of it; `None`: it was not there.
+    stamp: Option<Stamp>,
+    key: Arc<Key>,
 }
 
 impl KeyFile {
-    /// The key that is in the file now.
-    fn key(&self) -> Result<Arc<Key>, KeyFileError> {
-        let failed = |error| KeyFileError::Read { path: self.path.clone(), error };
-        let stamp = Stamp::of(&self.path).map_err(failed)?;
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((read_at, key)) = &*read
-            && *read_at == stamp
-        {
-            return Ok(Arc::clone(key));
-        }
-        *read = None;
-        // The stamp is older than the contents: a change in between is seen at the next look-up.
-        let (file, metadata) = open_file(&self.path).map_err(failed)?;
-        let stamp = Stamp::new(&metadata);
-        let mut contents = Vec::new();
-        file.take(MAX_SIZE).read_to_end(&mut contents).map_err(failed)?;
-        let key = Key::read(&contents)
-            .map_err(|error| KeyFileError::Key { path: self.path.clone(), error })?;
-        let key = Arc::new(key);
-        *read = Some((stamp, Arc::clone(&key)));
-        Ok(key)
+    fn open(path: PathBuf) -> Result<Self, KeyFileError> {
+        let (stamp, key) = read(&path)?;
+        Ok(Self { path, read: Mutex::new(Read { stamp: Some(stamp), key }) })
     }
+
+    /// The key that is in the file now, or the last good one.
+    fn key(&self) -> Arc<Key> {
+        let stamp = Stamp::of(&self.path).ok();
+        let mut known = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.stamp != stamp {
+            match read(&self.path) {
+                Ok((stamp, key)) => *known = Read { stamp: Some(stamp), key },
+                Err(error) => {
+                    observe::key_kept(&error);
+                    known.stamp = stamp;
+                }
+            }
+        }
+        Arc::clone(&known.key)
+    }
+}
+
+fn read(path: &Path) -> Result<(Stamp, Arc<Key>), KeyFileError> {
+    let failed = |error| KeyFileError::Read { path: path.to_owned(), error };
+    // The stamp is older than the contents: a change in between is seen at the next look-up.
+    let (file, metadata) = open_file(path).map_err(failed)?;
+    let mut contents = Vec::new();
+    file.take(MAX_SIZE).read_to_end(&mut contents).map_err(failed)?;
+    let key = Key::read(&contents);
+    let key = key.map_err(|error| KeyFileError::Key { path: path.to_owned(), error })?;
+    Ok((Stamp::new(&metadata), Arc::new(key)))
 }

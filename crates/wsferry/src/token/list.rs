@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::line::{self, Broken};
 use super::settled::{self, Contents};
 use crate::address::Address;
-use crate::net::Stamp;
+use crate::net::{Stamp, open_file};
 use crate::observe;
 
 /// The most bytes of a token file. A hundred thousand entries have a few megabytes.
@@ -47,7 +47,10 @@ impl List {
     /// # Errors
     /// What the system says.
     pub(super) fn read(path: &Path, until: Instant, before: Option<&Self>) -> io::Result<Self> {
-        let Contents { bytes, stamp } = settled::read(path, MAX_SIZE, until, |_| false)?;
+        let Contents { bytes, stamp } = {
+            let open = || open_file(path);
+            settled::read(open, |error| error, MAX_SIZE, until, |_| false)?
+        };
         let state = if stamp.is_some() { State::Whole } else { State::Half };
         let (entries, broken) = parse(&bytes, state == State::Half);
         let told = tell(path, &broken, before);
@@ -108,7 +111,7 @@ type BrokenLine = (usize, u64, Broken);
 
 /// The last line of what may be half counts only when its end is there.
 fn parse(bytes: &[u8], is_half: bool) -> (Vec<(Arc<str>, Address)>, Vec<BrokenLine>) {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes); // Windows writes such a mark
+    let bytes = line::without_mark(bytes);
     let (mut entries, mut broken) = (Vec::new(), Vec::new());
     for (index, text) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
         if is_half && !text.ends_with(b"\n") {

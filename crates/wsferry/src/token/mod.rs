@@ -4,6 +4,7 @@
 //! A source is one file here. Adding one: its file, a line in `config/plugin.rs`, a variant of
 //! [`Settings`], a test.
 
+mod current;
 mod directory;
 mod file;
 mod file_name;
@@ -76,13 +77,23 @@ pub enum LookUpError {
 /// What a look-up comes to, later.
 pub type LookUp<'a> = Pin<Box<dyn Future<Output = Result<Address, LookUpError>> + Send + 'a>>;
 
+/// Work of a source that comes to nothing that its caller could use.
+pub type Looking<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// Where tokens lead.
 pub trait TokenSource: fmt::Debug + Send + Sync {
     /// The target of a token.
     fn look_up<'a>(&'a self, token: &'a Token) -> LookUp<'a>;
 
     /// What can be done before the first client comes. It cannot fail: a look-up will tell.
-    fn prepare(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    /// And what can be done when the operator says that something has changed.
+    fn prepare(&self) -> Looking<'_> {
+        self.look()
+    }
+
+    /// Looks at what changes seldom and is cheap to look at, so that it is noticed before the next
+    /// client comes. It is called about once a second.
+    fn look(&self) -> Looking<'_> {
         Box::pin(std::future::ready(()))
     }
 }
@@ -136,6 +147,10 @@ impl Settings {
 /// A source that is not there is told at the start. Later it may vanish and come again.
 fn existing(path: PathBuf) -> Result<PathBuf, StartError> {
     match std::fs::metadata(&path) {
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
+            let source = std::io::Error::other("it is neither a file nor a directory");
+            Err(StartError::TokenSource { path, source })
+        }
         Ok(_) => Ok(path),
         Err(source) => Err(StartError::TokenSource { path, source }),
     }

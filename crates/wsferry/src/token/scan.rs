@@ -45,9 +45,9 @@ impl Snapshot {
     }
 
     /// Where a token leads and the file that says so.
-    pub(super) fn find(&self, token: &str) -> Option<(&Address, &List)> {
+    pub(super) fn find(&self, token: &str) -> Option<(&Address, &Arc<List>)> {
         let (list, at) = self.index.get(token)?;
-        list.entries().get(*at).map(|(_, target)| (target, &**list))
+        list.entries().get(*at).map(|(_, target)| (target, list))
     }
 }
 

@@ -4,11 +4,11 @@
 //! place is not, and half a line may name another target. So a file that was changed a moment ago is
 //! left alone until it has been still for [`STILL`]; whatever is written later has another time.
 
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::net::{Stamp, open_file};
+use crate::net::Stamp;
 
 /// For so long a file must not have changed. The kernel's file times move on every 10 ms at the
 /// latest, so a write after the read is always seen in them.
@@ -25,23 +25,25 @@ pub(super) struct Contents {
     pub stamp: Option<Stamp>,
 }
 
-/// Reads a file of at most `limit` bytes. It waits for it until `until`, at least once; `is_whole` may
+/// Reads the ordinary file that `open` opens, of at most `limit` bytes. It waits for it until `until`, at least once; `is_whole` may
 /// say that a file that was written a moment ago is complete all the same. It blocks.
 ///
 /// # Errors
-/// It cannot be read, is not an ordinary file, or is longer.
-pub(super) fn read(
-    path: &Path,
+/// It cannot be opened; it cannot be read, or is longer: that is told by `failed`.
+pub(super) fn read<E>(
+    open: impl Fn() -> Result<(File, Metadata), E>,
+    failed: impl Fn(io::Error) -> E,
     limit: u64,
     until: Instant,
     is_whole: impl Fn(&[u8]) -> bool,
-) -> io::Result<Contents> {
+) -> Result<Contents, E> {
     let until = until.max(Instant::now() + STILL);
     loop {
-        let (mut file, metadata) = open_file(path)?;
+        let (mut file, metadata) = open()?;
         let stamp = Stamp::new(&metadata);
-        let bytes = read_up_to(&mut file, stamp.size(), limit)?;
-        let is_same = Stamp::new(&file.metadata()?) == stamp && bytes.len() as u64 == stamp.size();
+        let bytes = read_up_to(&mut file, stamp.size(), limit).map_err(&failed)?;
+        let now = Stamp::new(&file.metadata().map_err(&failed)?);
+        let is_same = now == stamp && bytes.len() as u64 == stamp.size();
         let missing = stamp.age().map_or(Duration::ZERO, |age| STILL.saturating_sub(age));
         if is_same && missing.is_zero() {
             return Ok(Contents { bytes, stamp: Some(stamp) });
@@ -53,7 +55,7 @@ pub(super) fn read(
     }
 }
 
-fn read_up_to(file: &mut std::fs::File, size: u64, limit: u64) -> io::Result<Vec<u8>> {
+fn read_up_to(file: &mut File, size: u64, limit: u64) -> io::Result<Vec<u8>> {
     let too_long = || {
         let words = format!("it has more than {limit} bytes");
         io::Error::new(io::ErrorKind::FileTooLarge, words)

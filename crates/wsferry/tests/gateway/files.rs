@@ -395,6 +395,53 @@ async fn a_tag_that_is_known_is_enough() {
     assert_ne!(site.get("/text.txt").await.field("etag"), tag);
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_exchanged_for_a_link_while_it_is_served_never_shows_what_is_outside() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let site = Site::start().await;
+    let root = site.root();
+    std::fs::create_dir(site.directory.path().join("outside")).unwrap();
+    std::fs::write(site.directory.path().join("outside/file.txt"), SECRET).unwrap();
+    std::os::unix::fs::symlink("../outside", root.join("out")).unwrap();
+    let is_over = AtomicBool::new(false);
+    let [real, away, out] = ["plain", "away", "out"].map(|name| root.join(name));
+    let exchange = || {
+        while !is_over.load(Ordering::Relaxed) {
+            for (from, to) in [(&real, &away), (&out, &real), (&real, &out), (&away, &real)] {
+                std::fs::rename(from, to).unwrap();
+            }
+        }
+    };
+    let mut found = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(exchange);
+        let asking = async {
+            let mut raw = site.gateway.raw().await;
+            for _ in 0..1000 {
+                let answer = ask(&mut raw, "GET", "/plain/file.txt", &[]).await;
+                assert!(!answer.text().contains(SECRET));
+                found += usize::from(answer.status == 200);
+            }
+        };
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(asking));
+        is_over.store(true, Ordering::Relaxed);
+    });
+    assert!(found > 0, "it was never found");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_directory_that_is_deleted_and_made_again_is_served_as_it_is_now() {
+    let site = Site::start().await;
+    let root = site.root();
+    std::fs::rename(&root, site.directory.path().join("old")).unwrap();
+    assert_eq!(site.get("/text.txt").await.status, 404);
+    std::fs::create_dir(&root).unwrap();
+    std::fs::write(root.join("text.txt"), "new").unwrap();
+    assert_eq!(site.get("/text.txt").await.body, b"new");
+}
+
 #[tokio::test]
 async fn a_large_file_arrives_whole_however_slowly_it_is_read() {
     let site = Site::start().await;

@@ -421,8 +421,29 @@ async fn no_token_leaves_its_directory() {
     all(&names, &[("a", "h:1"), ("within", "h:1"), ("s", "unknown")]).await;
     let own = Token::new("s").unwrap();
     let own = sockets.look_up(&own).await.unwrap();
-    assert_eq!(own, Address::UnixByToken(inside.canonicalize().unwrap().join("s")));
+    assert_eq!(own, Address::UnixByToken(inside.canonicalize().unwrap().join("s").into()));
     all(&sockets, &[("a", "unknown"), ("sub", "unknown")]).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_socket_that_is_exchanged_after_its_look_up_is_not_connected_to() {
+    let root = tempdir().unwrap();
+    let inside = root.path().join("inside");
+    fs::create_dir(&inside).unwrap();
+    let bind = |path: &str| UnixListener::bind(root.path().join(path)).unwrap();
+    let (outside, meant) = (bind("outside"), bind("inside/s"));
+    let sockets = UnixDomainSocketDirectory::new(&inside);
+    let found = sockets.look_up(&Token::new("s").unwrap()).await.unwrap();
+    fs::rename(inside.join("s"), inside.join("away")).unwrap();
+    symlink("../outside", inside.join("s")).unwrap();
+    let dialer = wsferry::target::Dialer::new(None, wsferry::net::Resolver::default(), 1);
+    let _stream = dialer.dial(&found, Duration::from_secs(5)).await.unwrap();
+    for (listener, is_meant) in [(meant, true), (outside, false)] {
+        listener.set_nonblocking(true).unwrap();
+        assert_eq!(listener.accept().is_ok(), is_meant);
+    }
+    assert_eq!(target(&sockets, "s").await, "unknown");
 }
 
 #[tokio::test]
@@ -447,7 +468,7 @@ async fn no_source_shows_a_token_when_it_is_printed() {
     let (_directory, path) = file_with("hush: h:1\n");
     let source = TokenFile::new(&path);
     all(&source, &[("hush", "h:1")]).await;
-    let socket = Address::UnixByToken("/run/vms/hush".into());
+    let socket = Address::UnixByToken(std::path::PathBuf::from("/run/vms/hush").into());
     assert_eq!(socket.to_string(), "unix_socket:/run/vms/…");
     let shown = format!("{source:?} {:?}", Token::new("hush"));
     assert!(!shown.contains("hush"), "{shown}");

@@ -99,6 +99,37 @@ async fn folders_below_are_listed_and_an_index_page_is_shown_instead() {
 }
 
 #[tokio::test]
+async fn a_listing_has_a_bound_and_says_so_and_is_not_made_twice_in_a_second() {
+    let folder = folder(&[]);
+    for number in 0..10_100 {
+        fs::write(folder.path().join(number.to_string()), "").unwrap();
+    }
+    let program =
+        wsferry(&["127.0.0.1:0", "echo:", "--web-listing", "--web", spell(folder.path())]);
+    let port = program.port().await;
+    let page = get(port, "/").await;
+    assert_eq!(links(&page).len(), 10_000);
+    assert!(page.contains("There are more files"), "{}", &page[page.len() - 200..]);
+    // A hundred at once get the page that one of them makes.
+    let started = std::time::Instant::now();
+    let pages = futures_util::future::join_all((0..100).map(|_| get(port, "/"))).await;
+    let took = started.elapsed();
+    let pages: std::collections::HashSet<_> = pages.iter().map(|page| links(page).len()).collect();
+    assert_eq!(pages.into_iter().collect::<Vec<_>>(), [10_000], "after {took:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_is_not_shown() {
+    let folder = folder(&["file"]);
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    let program =
+        wsferry(&["127.0.0.1:0", "echo:", "--web-listing", "--web", spell(folder.path())]);
+    assert_eq!(links(&get(program.port().await, "/").await), [pair("./file", "file")]);
+}
+
+#[tokio::test]
 async fn without_the_option_nothing_is_listed_and_that_is_said_once() {
     let folder = folder(&["file"]);
     for file_only in [&[][..], &["--file-only"]] {

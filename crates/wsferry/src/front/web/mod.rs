@@ -1,25 +1,27 @@
 //! Static files: what may be reached is decided here, how it is sent (types, ranges, conditions) is
-//! tower-http's.
+//! tower-http's. A file is opened once, beneath the root; what was checked is what is sent.
 
 mod listing;
+mod opened;
 mod path;
 mod range;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, LOCATION, RANGE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::BodyExt;
-use tower_http::services::ServeFile;
-use tower_service::Service;
 
 use super::response::{self, Body};
+use crate::net::{Beneath, OffWorker, Stuck, open_beneath};
 use crate::observe;
+use listing::Listings;
+use opened::Opened;
 
-/// Bytes of a file that are read at once: what is in memory for a client that takes none is twice that.
-const CHUNK: usize = 16 * 1024;
+/// A look-up in the file system that takes longer has failed.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// What is served beside WebSocket.
 #[derive(Clone, Debug)]
@@ -34,15 +36,19 @@ pub enum Files {
 
 /// Files that are ready to be served.
 #[derive(Clone, Debug)]
-pub struct Web(Files);
+pub struct Web {
+    files: Files,
+    file_system: OffWorker,
+    listings: Listings,
+}
 
 /// What a path leads to.
 enum Found {
-    File(PathBuf),
+    File(Box<Beneath>),
     /// A directory that was asked for without its last slash.
     Directory,
     /// A directory without an index.html.
-    Contents(PathBuf),
+    Contents(Box<Beneath>),
     Nothing,
 }
 
@@ -52,17 +58,17 @@ impl Web {
     /// # Errors
     /// They are not a directory that can be read.
     pub fn new(files: Files) -> io::Result<Self> {
-        Ok(Self(match files {
-            // Without links and dots, what lies in it is known by its prefix.
+        let files = match files {
             Files::Directory(root) => Files::Directory(readable(&root)?),
             Files::Listed(root) => Files::Listed(readable(&root)?),
             page @ Files::Page(_) => page,
-        }))
+        };
+        Ok(Self { files, file_system: OffWorker::new(DEADLINE), listings: Listings::default() })
     }
 
     /// The directory, if it is one.
     pub fn root(&self) -> Option<&Path> {
-        match &self.0 {
+        match &self.files {
             Files::Directory(root) | Files::Listed(root) => Some(root),
             Files::Page(_) => None,
         }
@@ -71,24 +77,41 @@ impl Web {
     /// Answers a GET or HEAD.
     pub(super) async fn answer(&self, head: &Parts) -> Response<Body> {
         let path = head.uri.path();
-        let mut response = match &self.0 {
+        let mut response = match &self.files {
             Files::Page(page) if path.trim_start_matches('/').is_empty() => response::html(*page),
             Files::Page(_) => not_found(),
-            Files::Directory(root) | Files::Listed(root) => match look_up(root, path).await {
-                Found::File(file) => send(&file, head).await,
-                Found::Directory => redirect(&head.uri),
-                Found::Contents(place) if matches!(self.0, Files::Listed(_)) => {
-                    listing::answer(root, place).await.unwrap_or_else(not_found)
-                }
-                Found::Contents(_) => {
-                    observe::not_listed();
-                    not_found()
-                }
-                Found::Nothing => not_found(),
-            },
+            Files::Directory(root) | Files::Listed(root) => {
+                let answered = self.answer_from(root, head).await;
+                answered.unwrap_or_else(|stuck| {
+                    observe::files_stuck(&stuck);
+                    let reason = "the files cannot be read now";
+                    response::sentence(StatusCode::SERVICE_UNAVAILABLE, reason)
+                })
+            }
         };
         response::safe(response.headers_mut());
         response
+    }
+
+    async fn answer_from(&self, root: &Path, head: &Parts) -> Result<Response<Body>, Stuck> {
+        let Some(wanted) = path::parse(head.uri.path()) else { return Ok(not_found()) };
+        let found = {
+            let root = root.to_owned();
+            self.file_system.run(move || find(&root, &wanted)).await?
+        };
+        Ok(match found {
+            Found::File(file) => send(*file, head).await,
+            Found::Directory => redirect(&head.uri),
+            Found::Contents(directory) if matches!(self.files, Files::Listed(_)) => {
+                let listed = self.listings.answer(&self.file_system, root, *directory).await?;
+                listed.unwrap_or_else(not_found)
+            }
+            Found::Contents(_) => {
+                observe::not_listed();
+                not_found()
+            }
+            Found::Nothing => not_found(),
+        })
     }
 }
 
@@ -98,57 +121,45 @@ fn readable(root: &Path) -> io::Result<PathBuf> {
     Ok(root)
 }
 
-async fn look_up(root: &Path, path: &str) -> Found {
-    let Some(wanted) = path::parse(path) else { return Found::Nothing };
-    let root = root.to_owned();
-    // The file system may be slow, and canonicalize is many calls.
-    tokio::task::spawn_blocking(move || find(&root, &wanted)).await.unwrap_or(Found::Nothing)
+/// What is there to be served: nothing that a link hides or leads out to.
+fn open(root: &Path, relative: &Path) -> Option<Beneath> {
+    open_beneath(root, relative).ok().filter(|found| !found.is_hidden())
 }
 
 fn find(root: &Path, wanted: &path::Wanted) -> Found {
-    let Some(place) = inside(root, &root.join(&wanted.relative)) else { return Found::Nothing };
-    if !place.is_dir() {
-        let is_file = place.is_file() && !wanted.is_directory;
-        return if is_file { Found::File(place) } else { Found::Nothing };
+    let Some(found) = open(root, &wanted.relative) else { return Found::Nothing };
+    if !found.metadata.is_dir() {
+        let is_file = found.metadata.is_file() && !wanted.is_directory;
+        return if is_file { Found::File(Box::new(found)) } else { Found::Nothing };
     }
     if !wanted.is_directory {
         return Found::Directory;
     }
-    match inside(root, &place.join("index.html")) {
-        Some(index) if index.is_file() => Found::File(index),
-        _ => Found::Contents(place),
+    match open(root, &found.place.join("index.html")) {
+        Some(index) if index.metadata.is_file() => Found::File(Box::new(index)),
+        _ => Found::Contents(Box::new(found)),
     }
 }
 
-/// Where a path really leads, if that is inside the root and nothing on the way is hidden.
-fn inside(root: &Path, path: &Path) -> Option<PathBuf> {
-    let place = path.canonicalize().ok()?;
-    let below = place.strip_prefix(root).ok()?;
-    let is_hidden =
-        |part: std::path::Component<'_>| part.as_os_str().as_encoded_bytes().starts_with(b".");
-    (!below.components().any(is_hidden)).then_some(place)
-}
-
-async fn send(file: &Path, head: &Parts) -> Response<Body> {
+async fn send(found: Beneath, head: &Parts) -> Response<Body> {
+    let content_type = content_type(&found.place);
+    let file = Opened::new(found.file, found.metadata);
     let mut ranged = Request::new(());
     *ranged.method_mut() = head.method.clone();
     *ranged.headers_mut() = head.headers.clone();
     if head.headers.contains_key(RANGE) {
         let mut whole = Request::new(());
         *whole.method_mut() = Method::HEAD;
-        let Ok(whole) = ServeFile::new(file).call(whole).await;
+        let whole = file.answer(whole).await;
         if !range::is_to_be_followed(&head.headers, whole.headers()) {
             ranged.headers_mut().remove(RANGE);
         }
     }
-    match ServeFile::new(file).with_buf_chunk_size(CHUNK).call(ranged).await {
-        Ok(mut response) => {
-            if response.headers().contains_key(CONTENT_TYPE) {
-                response.headers_mut().insert(CONTENT_TYPE, content_type(file));
-            }
-            response.map(BodyExt::boxed_unsync)
-        }
+    let mut response = file.answer(ranged).await;
+    if response.headers().contains_key(CONTENT_TYPE) {
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
     }
+    response
 }
 
 /// The type of a file by its name. Text is UTF-8: a page that does not say so itself is still read

@@ -1,0 +1,101 @@
+//! A file that is open already, served by tower-http: it makes of it what a request wants (ranges,
+//! conditions), and looks at no path.
+
+use std::fs::{File, Metadata};
+use std::future::{Ready, ready};
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
+use tower_http::services::ServeDir;
+use tower_http::services::fs::{Backend, File as ServedFile};
+use tower_service::Service;
+
+use super::super::response::Body;
+
+/// Bytes of a file that are read at once: what is in memory for a client that takes none is twice that.
+const CHUNK: usize = 16 * 1024;
+
+/// A file that is open.
+#[derive(Clone, Debug)]
+pub(super) struct Opened {
+    /// `None` once it is being sent.
+    file: Arc<Mutex<Option<File>>>,
+    metadata: Metadata,
+}
+
+impl Opened {
+    pub(super) fn new(file: File, metadata: Metadata) -> Self {
+        Self { file: Arc::new(Mutex::new(Some(file))), metadata }
+    }
+
+    /// What the answer to `request` is, whose URI does not matter. A file is sent once; its answer to
+    /// a HEAD may be asked for before.
+    pub(super) async fn answer(&self, mut request: Request<()>) -> Response<Body> {
+        *request.uri_mut() = http::Uri::from_static("/file");
+        let mut files = ServeDir::with_backend("", self.clone()).with_buf_chunk_size(CHUNK);
+        match files.call(request).await {
+            Ok(response) => response.map(BodyExt::boxed_unsync),
+        }
+    }
+}
+
+impl Backend for Opened {
+    type File = Sent;
+    type Metadata = Metadata;
+    type OpenFuture = Ready<io::Result<Sent>>;
+    type MetadataFuture = Ready<io::Result<Metadata>>;
+
+    fn open(&self, _path: PathBuf) -> Self::OpenFuture {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let sent = file.map(|file| Sent {
+            file: tokio::fs::File::from_std(file),
+            metadata: self.metadata.clone(),
+        });
+        ready(sent.ok_or_else(|| io::ErrorKind::NotFound.into()))
+    }
+
+    fn metadata(&self, _path: PathBuf) -> Self::MetadataFuture {
+        ready(Ok(self.metadata.clone()))
+    }
+}
+
+/// A file that is being sent.
+pub(super) struct Sent {
+    file: tokio::fs::File,
+    metadata: Metadata,
+}
+
+impl AsyncRead for Sent {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.file).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncSeek for Sent {
+    fn start_seek(mut self: Pin<&mut Self>, position: io::SeekFrom) -> io::Result<()> {
+        Pin::new(&mut self.file).start_seek(position)
+    }
+
+    fn poll_complete(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        Pin::new(&mut self.file).poll_complete(cx)
+    }
+}
+
+impl ServedFile for Sent {
+    type Metadata = Metadata;
+    type MetadataFuture<'a> = Ready<io::Result<Metadata>>;
+
+    fn metadata(&self) -> Self::MetadataFuture<'_> {
+        ready(Ok(self.metadata.clone()))
+    }
+}
