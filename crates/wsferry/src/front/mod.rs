@@ -10,6 +10,7 @@ mod guard;
 mod pace;
 mod permits;
 mod refusal;
+mod refusal_time;
 mod response;
 mod route;
 mod secure;
@@ -19,8 +20,8 @@ mod web;
 pub use connection::{Handover, serve, turn_away};
 pub use guard::HeadRules;
 pub use permits::FilePermits;
+pub use refusal_time::RefusalTime;
 pub use route::{Route, TokenPlace};
-pub use secure::reload;
 pub use web::{Files, Web};
 
 use std::sync::Arc;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use http::header::HOST;
+use tokio::time::Instant;
 use wsferry_proto::HostName;
 
+use super::RefusalTime;
 use super::answer::No;
 use crate::address::Address;
 use crate::observe;
@@ -24,6 +26,8 @@ pub enum Route {
         source: Arc<dyn TokenSource>,
         /// Where the token stands in the request.
         place: TokenPlace,
+        /// When a refusal is told.
+        refusals: RefusalTime,
     },
     /// To the target of `?address=`, if it is one of these: a client of Neon's wsproxy says so.
     Listed(Vec<Address>),
@@ -49,12 +53,24 @@ impl Route {
         matches!(self, Self::Token { place: TokenPlace::Host, .. })
     }
 
+    /// The source of tokens, where there is one.
+    pub const fn source(&self) -> Option<&Arc<dyn TokenSource>> {
+        match self {
+            Self::Token { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
     /// The target of a request. Whatever is wrong with a token, the client is told the same.
     pub(super) async fn target(&self, request: &Request<'_>) -> Result<Address, No> {
         match self {
             Self::Fixed(target) => Ok(target.clone()),
-            Self::Token { source, place } => {
-                let token = token(request, *place).ok_or_else(|| no_target(request, "no token"))?;
+            Self::Token { source, place, refusals } => {
+                let asked = Instant::now();
+                let Some(token) = token(request, *place) else {
+                    refusals.keep(asked, false).await;
+                    return Err(no_target(request, "no token"));
+                };
                 let mut found = source.look_up(&token).await;
                 // Names are the same in capitals, and browsers have none: as written comes first.
                 if let (Err(LookUpError::Unknown(_)), TokenPlace::Host) = (&found, place)
@@ -62,6 +78,9 @@ impl Route {
                     && in_lower_case != token
                 {
                     found = source.look_up(&in_lower_case).await;
+                }
+                if let Err(LookUpError::Unknown(_)) = found {
+                    refusals.keep(asked, true).await;
                 }
                 found.map_err(|error| match error {
                     LookUpError::Unknown(why) => {

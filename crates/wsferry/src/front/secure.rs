@@ -9,7 +9,7 @@ use super::Front;
 use super::refusal::{FAREWELL, refuse};
 use crate::client::ClientAddress;
 use crate::error::words;
-use crate::net::tls::{Acceptor, Reload, common_names};
+use crate::net::tls::common_names;
 use crate::net::{Farewell, Stream, farewell};
 use crate::observe;
 
@@ -37,9 +37,7 @@ pub(super) async fn secure(
     // A client that says nothing, or is gone, is worth no line: with TLS or without.
     let Ok(Ok(begins_with_tls)) = begins_with_tls else { return None };
     if begins_with_tls {
-        let (config, reload) = tls.current();
-        tell(reload, tls);
-        let handshake = timeout_at(until, stream.accept_tls(config));
+        let handshake = timeout_at(until, stream.accept_tls(tls.current()));
         let handshake = tokio::select! {
             handshake = handshake => handshake,
             () = async {
@@ -85,24 +83,5 @@ async fn handshaken(
             farewell(stream, Farewell::Polite, FAREWELL).await;
             None
         }
-    }
-}
-
-/// Logs what became of files that changed.
-/// Reads the certificate again where its files have changed. It may wait for a disk.
-pub fn reload(front: &Front) {
-    if let Some(tls) = &front.tls {
-        tell(tls.reload(), tls);
-    }
-}
-
-fn tell(reload: Option<Reload>, tls: &Acceptor) {
-    match reload {
-        Some(Reload::Replaced) => {
-            observe::certificate_replaced();
-            observe::certificate_in_use(tls.validity().from, tls.validity().until);
-        }
-        Some(Reload::Failed(error)) => observe::certificate_kept(&error),
-        None => {}
     }
 }

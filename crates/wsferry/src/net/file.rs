@@ -2,7 +2,7 @@
 //! change is noticed.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -77,6 +77,21 @@ pub fn open_file(path: &Path) -> io::Result<(File, Metadata)> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not an ordinary file"));
     }
     Ok((file, metadata))
+}
+
+/// What is in an ordinary file of at most `limit` bytes: certificates, keys, lists of authorities.
+///
+/// # Errors
+/// What the system says; that it is no ordinary file, or longer.
+pub fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let (file, _) = open_file(path)?;
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let words = format!("it has more than {limit} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, words));
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub fn pipes(limit: u64) -> usize {
 
 pub use beneath::{Beneath, EntryKind, open_beneath};
 pub use farewell::{Farewell, Leaving, farewell};
-pub use file::{Stamp, open_file};
+pub use file::{Stamp, open_file, read_file};
 pub use group::Group;
 pub use http::{HttpClient, HttpError, LONGEST_BODY, Redirects, Reply, http_server};
 #[cfg(unix)]

@@ -89,6 +89,21 @@ pub fn certificate_kept(error: &dyn Display) {
     warn!(%error, "new connections still get the old certificate");
 }
 
+/// The file of those that vouch for targets has changed, and is good.
+pub fn authorities_replaced() {
+    info!("new connections to targets are checked with the new authorities");
+}
+
+/// The file of those that vouch for targets has changed, and is not good.
+pub fn authorities_kept(error: &dyn Display) {
+    warn!(%error, "new connections to targets are still checked with the old authorities");
+}
+
+/// A look at files takes too long; it goes on, and what there was stays meanwhile.
+pub fn look_is_slow(what: &str, seconds: u64) {
+    warn!(seconds, "reading {what} takes too long: the old ones stay in use");
+}
+
 /// A request for a file was answered.
 pub fn served(client: ClientAddress, status: StatusCode, path: &str) {
     debug!(%client, status = status.as_u16(), path = %path.escape_debug(), "served");

@@ -5,6 +5,7 @@ mod activity;
 mod budget;
 mod listeners;
 mod settings;
+mod watch;
 pub mod wrapped;
 
 use std::net::SocketAddr;
@@ -21,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::address::Address;
 use crate::auth::Policy;
 use crate::error::StartError;
-use crate::front::{self, FilePermits, Files, Front, Route, Web};
+use crate::front::{FilePermits, Files, Front, RefusalTime, Route, Web};
 use crate::net::Resolver;
 use crate::net::tls::{Acceptor, Connector};
 use crate::observe;
@@ -33,6 +34,7 @@ use budget::{Budget, Holders};
 pub use listeners::Listen;
 use listeners::Listeners;
 pub use settings::{Config, Reached, RouteSettings};
+use watch::Watched;
 use wrapped::{Ended, Prepared, Wrapped};
 
 /// How long the name of the target may take at the start.
@@ -74,6 +76,7 @@ struct Shared {
     turned_away: Arc<Semaphore>,
     next_session: AtomicU64,
     activity: Activity,
+    watched: Watched,
 }
 
 impl Gateway {
@@ -149,6 +152,7 @@ impl Gateway {
             turned_away: Arc::new(Semaphore::new(budget.turned_away)),
             next_session: AtomicU64::new(1),
             activity: Activity::new(),
+            watched: Watched::new(),
         };
         let program = program.map_or(Program::None, Program::Prepared);
         Ok(Self { listeners, program, shared: Arc::new(shared) })
@@ -169,11 +173,11 @@ impl Gateway {
         self.shared.front.stop.clone()
     }
 
-    /// What reads files again that have changed, also while the gateway runs. A call may wait for a
-    /// disk.
+    /// What asks for a look at all files that may have changed: certificates, authorities, tokens,
+    /// keys. A call waits for nothing; what came of it is in the log.
     pub fn reload(&self) -> impl Fn() + Send + Sync + 'static {
-        let front = Arc::clone(&self.shared.front);
-        move || front::reload(&front)
+        let watched = self.shared.watched.clone();
+        move || watched.look_now()
     }
 
     /// Starts the wrapped program, if there is one that does not run yet.
@@ -210,6 +214,7 @@ impl Gateway {
 
 /// Accepts until the gateway is stopped, then drains it.
 async fn serve(listeners: Listeners, shared: Arc<Shared>) {
+    let _watching = watch::begin(&shared.front, &shared.watched);
     let mut accepting = tokio::task::JoinSet::new();
     let Listeners { listeners, connection } = listeners;
     for listener in listeners {
@@ -274,7 +279,7 @@ async fn open_route(
         RouteSettings::Token { source, place } => {
             let source = source.open(names.resolver)?;
             source.prepare().await;
-            (Route::Token { source, place }, None)
+            (Route::Token { source, place, refusals: RefusalTime::default() }, None)
         }
         RouteSettings::Listed(targets) => (Route::Listed(targets), None),
         RouteSettings::Wrapped { program, reached: Reached::Moved(from) } => {

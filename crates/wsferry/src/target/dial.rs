@@ -15,7 +15,7 @@ use super::attempts::{connect, connect_any, in_turn};
 use super::startup::RETRY_DELAY;
 use crate::address::Address;
 use crate::error::{DialError, words};
-use crate::net::tls::{Connector, target_words};
+use crate::net::tls::{Connector, Reload, target_words};
 use crate::net::{ResolveError, Resolver, SocketFile, Stream};
 
 /// How long the address that answered is tried first.
@@ -50,6 +50,16 @@ impl Dialer {
     ) -> Self {
         let extra = Arc::new(Semaphore::new(extra));
         Self { resolver, extra, preferred: Mutex::default(), tls, startup }
+    }
+
+    /// Whether TLS is spoken with targets.
+    pub const fn speaks_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Looks at the file of those that vouch for targets. It blocks.
+    pub fn reload(&self) -> Option<Reload> {
+        self.tls.as_ref().and_then(Connector::reload)
     }
 
     /// Connects to a target; `limit` is for the name and all its addresses together.

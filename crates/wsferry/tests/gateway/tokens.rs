@@ -437,7 +437,8 @@ async fn a_socket_that_is_exchanged_after_its_look_up_is_not_connected_to() {
     let found = sockets.look_up(&Token::new("s").unwrap()).await.unwrap();
     fs::rename(inside.join("s"), inside.join("away")).unwrap();
     symlink("../outside", inside.join("s")).unwrap();
-    let dialer = wsferry::target::Dialer::new(None, wsferry::net::Resolver::default(), 1);
+    let dialer =
+        wsferry::target::Dialer::new(None, wsferry::net::Resolver::default(), 1, Arc::default());
     let _stream = dialer.dial(&found, Duration::from_secs(5)).await.unwrap();
     for (listener, is_meant) in [(meant, true), (outside, false)] {
         listener.set_nonblocking(true).unwrap();

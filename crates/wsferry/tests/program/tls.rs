@@ -153,16 +153,11 @@ async fn a_certificate_that_changes_is_told_once_and_an_expired_one_is_a_warning
     program.line(&["WARN", "expired", "renew it"]).await;
     assert!(dial(&pki, port).await.is_err());
 
-    // The files are looked at once a second, by whoever connects.
-    let until = async |parts: &[&str]| {
-        while !program.lines().iter().any(|line| parts.iter().all(|part| line.contains(part))) {
-            let _ = dial(&pki, port).await;
-        }
-    };
+    // Nobody needs to connect for the files to be looked at.
     fs::write(&old.cert, "no certificate").unwrap();
-    soon(until(&["WARN", "still get the old certificate"])).await;
+    program.line(&["WARN", "still get the old certificate"]).await;
     pki.server("server");
-    soon(until(&["INFO", "new connections get the new certificate"])).await;
+    program.line(&["INFO", "new connections get the new certificate"]).await;
     open(&pki, port).await;
     let kept = program.lines().iter().filter(|line| line.contains("old certificate")).count();
     assert!(kept <= 2, "once, and once more when half of the pair was there: {kept}");
@@ -192,6 +187,50 @@ async fn is_reversed(program: &Program) {
     let mut client = connect(program.port().await).await;
     say(&mut client, "stressed\n").await;
     hear(&mut client, "desserts\n").await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_certificate_that_becomes_a_pipe_holds_nobody_up_and_is_told() {
+    let pki = Pki::new();
+    let pair = pki.server("server");
+    let program = secure(&pair, &[]);
+    let port = port(&program).await;
+    fs::remove_file(&pair.cert).unwrap();
+    pipe(&pair.cert);
+    program.line(&["WARN", "still get the old certificate", "not an ordinary file"]).await;
+    for _ in 0..8 {
+        open(&pki, port).await;
+    }
+    program.signal(wsferry_testkit::program::Signal::Terminate).await;
+    program.exit().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_in_the_place_of_a_file_is_told_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    pipe(&path);
+    let path = path.to_str().unwrap();
+    let plain = ["127.0.0.1:0", "127.0.0.1:1"];
+    for options in [
+        &["--cert", path][..],
+        &["--ssl-target", "--ssl-target-cafile", path],
+        &["--token-plugin", "TokenFile", "--token-source", path],
+        &["--token-plugin", "JWTTokenApi", "--token-source", path],
+    ] {
+        let is_token = options[0] == "--token-plugin";
+        let plain = if is_token { &plain[..1] } else { &plain[..] };
+        let exit = wsferry(&[plain, options].concat()).exit().await;
+        assert_eq!(exit.status.code(), Some(1), "{options:?}: {}", exit.stderr);
+        assert!(exit.stderr.contains("pipe"), "{options:?}: {}", exit.stderr);
+    }
+}
+
+#[cfg(unix)]
+fn pipe(path: &std::path::Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
 #[tokio::test]

@@ -1,12 +1,10 @@
-//! TLS towards clients: the configuration made of files, and made anew when they change.
+//! TLS towards clients: the configuration made of files, and made again when they change.
 //!
-//! There is no timer and no thread: whoever accepts a connection asks for the configuration, and at
-//! most once a second that looks at the files (a `stat` each). Only one task at a time reads them;
-//! the others go on with what there is.
+//! Who accepts a connection takes the configuration of the moment, and waits for nothing. Looking at
+//! the files is for a thread that may block ([`Acceptor::reload`]).
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
@@ -17,9 +15,6 @@ use rustls::sign::SingleCertAndKey;
 
 use super::{Ciphers, MinVersion, Password, TlsError, Validity, authority, key};
 use crate::net::Stamp;
-
-/// The files are looked at no more often.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What TLS towards clients is made of.
 #[derive(Clone, Debug)]
@@ -61,20 +56,14 @@ pub enum Reload {
 pub struct Acceptor {
     settings: ServerSettings,
     loaded: RwLock<Loaded>,
-    watch: Mutex<Watch>,
+    /// The files as they were when they were last read, with success or without.
+    files: Mutex<Vec<Option<Stamp>>>,
 }
 
 #[derive(Debug)]
 struct Loaded {
     config: Arc<ServerConfig>,
     validity: Validity,
-}
-
-#[derive(Debug)]
-struct Watch {
-    looked: Instant,
-    /// The files as they were when they were last read, with success or without.
-    files: Vec<Option<Stamp>>,
 }
 
 impl Acceptor {
@@ -86,54 +75,23 @@ impl Acceptor {
         // Seen before they are read: what changes in between is read again.
         let files = settings.stamps();
         let loaded = Loaded::read(&settings)?;
-        let watch = Watch { looked: Instant::now(), files };
-        Ok(Self { settings, loaded: RwLock::new(loaded), watch: Mutex::new(watch) })
+        Ok(Self { settings, loaded: RwLock::new(loaded), files: Mutex::new(files) })
     }
 
-    /// The configuration for a new connection. Looks at the files, at most once a second; if that
-    /// led to something that should be logged, it is told to this caller only.
-    pub fn current(&self) -> (Arc<ServerConfig>, Option<Reload>) {
-        let reload = self.reload_at(Instant::now());
-        (self.config(), reload)
-    }
-
-    /// Looks at the files now, however short ago the last look was: for an operator's wish, and
-    /// for tests. `None` where nothing changed.
-    pub fn reload(&self) -> Option<Reload> {
-        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        self.look(&mut watch, Instant::now())
-    }
-
-    /// From when until when the certificate of the moment is valid. Nothing here refuses an expired
-    /// one: that is worth a warning.
-    pub fn validity(&self) -> Validity {
-        self.loaded.read().unwrap_or_else(PoisonError::into_inner).validity
-    }
-
-    fn config(&self) -> Arc<ServerConfig> {
+    /// The configuration for a new connection.
+    pub fn current(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner).config)
     }
 
-    fn reload_at(&self, now: Instant) -> Option<Reload> {
-        let mut watch: MutexGuard<'_, Watch> = match self.watch.try_lock() {
-            Ok(watch) => watch,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Another task reads the files.
-            Err(TryLockError::WouldBlock) => return None,
-        };
-        if now.saturating_duration_since(watch.looked) < LOOK_EVERY {
-            return None;
-        }
-        self.look(&mut watch, now)
-    }
-
-    fn look(&self, watch: &mut Watch, now: Instant) -> Option<Reload> {
-        watch.looked = now;
+    /// Looks at the files, and reads them again where they have changed. It blocks. `None` where
+    /// nothing changed.
+    pub fn reload(&self) -> Option<Reload> {
+        let mut known = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let files = self.settings.stamps();
-        if files == watch.files {
+        if files == *known {
             return None;
         }
-        watch.files = files;
+        *known = files;
         Some(match Loaded::read(&self.settings) {
             Ok(loaded) => {
                 *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded;
@@ -141,6 +99,12 @@ impl Acceptor {
             }
             Err(error) => Reload::Failed(error),
         })
+    }
+
+    /// From when until when the certificate of the moment is valid. Nothing here refuses an expired
+    /// one: that is worth a warning.
+    pub fn validity(&self) -> Validity {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).validity
     }
 }
 
@@ -228,33 +192,16 @@ mod tests {
     }
 
     #[test]
-    fn files_are_looked_at_no_more_than_once_a_second() {
-        let pki = Pki::new();
-        let acceptor = acceptor(&pki);
-        let opened = acceptor.watch.lock().unwrap().looked;
-        fs::remove_file(&acceptor.settings.cert).unwrap();
-        assert!(acceptor.reload_at(opened + LOOK_EVERY / 2).is_none());
-        let look = opened + LOOK_EVERY;
-        assert!(matches!(acceptor.reload_at(look), Some(Reload::Failed(_))));
-        pki.server("server");
-        assert!(acceptor.reload_at(look + LOOK_EVERY / 2).is_none());
-        assert!(matches!(acceptor.reload_at(look + LOOK_EVERY), Some(Reload::Replaced)));
-        // A clock that seems to run backwards does no harm.
-        assert!(acceptor.reload_at(opened).is_none());
-    }
-
-    #[test]
     fn while_one_reads_the_files_others_get_the_old_configuration_at_once() {
         let pki = Pki::new();
         let acceptor = acceptor(&pki);
+        let before = acceptor.current();
         fs::remove_file(&acceptor.settings.cert).unwrap();
-        let before = acceptor.config();
-        let reading = acceptor.watch.lock().unwrap();
-        let later = reading.looked + 2 * LOOK_EVERY;
-        assert!(acceptor.reload_at(later).is_none());
-        let (config, reload) = acceptor.current();
-        assert!(Arc::ptr_eq(&before, &config) && reload.is_none());
+        let reading = acceptor.files.lock().unwrap();
+        assert!(Arc::ptr_eq(&before, &acceptor.current()));
         drop(reading);
-        assert!(matches!(acceptor.reload_at(later), Some(Reload::Failed(_))));
+        assert!(matches!(acceptor.reload(), Some(Reload::Failed(_))));
+        assert!(Arc::ptr_eq(&before, &acceptor.current()));
+        assert!(acceptor.reload().is_none(), "it is told once");
     }
 }

@@ -1,7 +1,7 @@
 //! TLS towards targets.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -10,8 +10,10 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use wsferry_proto::HostName;
 
+use super::acceptor::Reload;
 use super::verifier::{Pinned, Unverified};
 use super::{TlsError, authority};
+use crate::net::Stamp;
 
 /// As many targets are remembered for a shorter handshake the next time.
 const REMEMBERED: usize = 256;
@@ -28,9 +30,12 @@ pub struct ConnectorSettings {
 
 /// Gives the configuration for connections to targets. Both versions, 1.2 and 1.3, are offered, and
 /// sessions are resumed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Connector {
-    config: Arc<ClientConfig>,
+    settings: ConnectorSettings,
+    config: RwLock<Arc<ClientConfig>>,
+    /// The file of CAs as it was when it was last read, with success or without.
+    file: Mutex<Option<Stamp>>,
 }
 
 impl Connector {
@@ -39,6 +44,34 @@ impl Connector {
     /// # Errors
     /// A sentence that names the file and what is wrong with it.
     pub fn open(settings: &ConnectorSettings) -> Result<Self, TlsError> {
+        // Seen before it is read: what changes in between is read again.
+        let file = settings.stamp();
+        Ok(Self::with(settings.clone(), Self::read(settings)?, file))
+    }
+
+    fn with(settings: ConnectorSettings, config: ClientConfig, file: Option<Stamp>) -> Self {
+        Self { settings, config: RwLock::new(Arc::new(config)), file: Mutex::new(file) }
+    }
+
+    /// Looks at the file of CAs, and reads it again where it has changed. It blocks. `None` where
+    /// nothing changed.
+    pub fn reload(&self) -> Option<Reload> {
+        let mut known = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = self.settings.stamp();
+        if file == *known {
+            return None;
+        }
+        *known = file;
+        Some(match Self::read(&self.settings) {
+            Ok(config) => {
+                *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+                Reload::Replaced
+            }
+            Err(error) => Reload::Failed(error),
+        })
+    }
+
+    fn read(settings: &ConnectorSettings) -> Result<ClientConfig, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = match (&settings.ca, settings.verify) {
             (_, false) => Arc::new(Unverified::new(&provider)),
@@ -58,7 +91,7 @@ impl Connector {
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
         config.resumption = Resumption::in_memory_sessions(REMEMBERED);
-        Ok(Self { config: Arc::new(config) })
+        Ok(config)
     }
 
     /// The one for web services: it trusts the CAs of the system, and nobody where there are none.
@@ -75,7 +108,7 @@ impl Connector {
                     .map_err(|error| TlsError::Setup { reason: error.to_string() })?
                     .with_root_certificates(RootCertStore::empty())
                     .with_no_client_auth();
-                Ok(Self { config: Arc::new(config) })
+                Ok(Self::with(system, config, None))
             }
             result => result,
         }
@@ -83,7 +116,7 @@ impl Connector {
 
     /// The configuration.
     pub fn config(&self) -> Arc<ClientConfig> {
-        Arc::clone(&self.config)
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What a target's certificate must be valid for. A name is sent to the target too (SNI,
@@ -97,6 +130,12 @@ impl Connector {
             HostName::Name(name) => ServerName::try_from(name.to_string())
                 .map_err(|_| TlsError::ServerName { name: name.to_string() }),
         }
+    }
+}
+
+impl ConnectorSettings {
+    fn stamp(&self) -> Option<Stamp> {
+        self.ca.as_ref().filter(|_| self.verify).and_then(|path| Stamp::of(path).ok())
     }
 }
 

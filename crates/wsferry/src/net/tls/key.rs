@@ -15,6 +15,10 @@ use super::certificate::{self, Validity};
 use super::legacy::{self, Locked};
 use super::pbe;
 use super::pem::{self, Section};
+use crate::net::read_file;
+
+/// The maximum number of bytes of a file; the authorities of a whole system have 0.3 MB.
+const LONGEST: u64 = 16 << 20;
 
 /// The password of a private key. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -83,7 +87,7 @@ fn no_certificate(role: &'static str, path: &Path) -> TlsError {
 }
 
 fn read(role: &'static str, path: &Path) -> Result<Vec<Section>, TlsError> {
-    let text = std::fs::read(path).map_err(|source| TlsError::Read {
+    let text = read_file(path, LONGEST).map_err(|source| TlsError::Read {
         role,
         path: path.to_owned(),
         source,

@@ -1,6 +1,5 @@
 //! The one connection to Redis that all look-ups share, and how it is made again.
 
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +21,7 @@ use tokio::time::{Instant, timeout};
 
 use super::RedisSourceError;
 use super::settings::{Place, Settings};
-use crate::net::Resolver;
+use crate::net::{Resolver, read_file};
 
 /// Connecting leaves time for the answer within the deadline of a look-up.
 const CONNECT: Duration = Duration::from_millis(700);
@@ -31,6 +30,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest wait: as late is a Redis noticed that is back.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// The maximum number of bytes of a file with authorities.
+const LONGEST_CA_FILE: u64 = 16 << 20;
 /// The maximum number of bytes of a value.
 const LONGEST_VALUE: usize = 4096;
 
@@ -231,7 +232,7 @@ impl Client {
     fn new(settings: Settings, resolver: &Resolver) -> Result<Self, RedisSourceError> {
         let root = match &settings.ca_file {
             Some(path) => Some(
-                fs::read(path)
+                read_file(path, LONGEST_CA_FILE)
                     .map_err(|error| RedisSourceError::CaFile { path: path.clone(), error })?,
             ),
             None => None,

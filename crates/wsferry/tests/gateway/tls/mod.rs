@@ -145,7 +145,7 @@ where
     R: Send + 'static,
     F: Future<Output = R> + Send + 'static,
 {
-    let config = Acceptor::open(settings(pair)).unwrap().current().0;
+    let config = Acceptor::open(settings(pair)).unwrap().current();
     let behaviour = Arc::new(behaviour);
     Target::start(move |stream| {
         let (config, behaviour) = (Arc::clone(&config), Arc::clone(&behaviour));

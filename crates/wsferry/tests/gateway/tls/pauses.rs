@@ -81,7 +81,7 @@ async fn frames_go_out_when_the_client_comes_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_client_sent_goes_out_when_the_target_comes_back() {
     let pki = Pki::new();
-    let config = Acceptor::open(settings(&pki.server("target"))).unwrap().current().0;
+    let config = Acceptor::open(settings(&pki.server("target"))).unwrap().current();
     let acceptor = TlsAcceptor::from(config);
     let socket = TcpSocket::new_v4().unwrap();
     narrow(&socket);

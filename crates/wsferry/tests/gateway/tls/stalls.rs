@@ -218,7 +218,7 @@ async fn the_last_bytes_the_close_and_the_end_of_tls_come_to_a_slow_client() {
 #[tokio::test]
 async fn a_client_that_takes_nothing_any_more_is_left_when_its_time_is_over() {
     let pki = Pki::new();
-    let config = Acceptor::open(settings(&pki.server("server"))).unwrap().current().0;
+    let config = Acceptor::open(settings(&pki.server("server"))).unwrap().current();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let dialing = tokio::spawn(async move {

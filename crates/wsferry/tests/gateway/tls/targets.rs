@@ -102,7 +102,7 @@ async fn a_target_is_joined_when_its_own_certificate_is_the_ca_file() {
 /// The same echo, whose clients may go away in their handshake.
 async fn lenient(pair: &Pair) -> Target<()> {
     let config = crate::tls_settings::settings(pair);
-    let config = wsferry::net::tls::Acceptor::open(config).unwrap().current().0;
+    let config = wsferry::net::tls::Acceptor::open(config).unwrap().current();
     Target::start(move |stream| {
         let acceptor = tokio_rustls::TlsAcceptor::from(config.clone());
         async move {

@@ -59,7 +59,7 @@ async fn with_the_cas_of_the_system_no_client_of_ours_comes_in() {
         Err(TlsError::NoSystemAuthorities { .. }) => {}
         acceptor => {
             let client = client_with(&pki, &pki.client("client", "Ada"), &TLS13);
-            let server = acceptor.unwrap().current().0;
+            let server = acceptor.unwrap().current();
             let refused = join(server, client, localhost()).await.err().unwrap();
             assert!(refused.contains("UnknownIssuer"), "{refused}");
         }

@@ -93,9 +93,9 @@ pub(crate) fn settings(pair: &Pair) -> ServerSettings {
 
 /// The configuration of an acceptor, whose files did not change.
 fn config(acceptor: &Acceptor) -> Arc<ServerConfig> {
-    let (config, reload) = acceptor.current();
+    let reload = acceptor.reload();
     assert!(reload.is_none(), "{reload:?}");
-    config
+    acceptor.current()
 }
 
 fn open(settings: ServerSettings) -> Arc<ServerConfig> {

@@ -23,7 +23,7 @@ fn failure(reload: Option<Reload>) -> TlsError {
 
 /// Whether a client that trusts `pki` alone gets in: tells whose certificate is shown.
 async fn shows_one_of(acceptor: &Acceptor, pki: &Pki) -> bool {
-    join(acceptor.current().0, client(pki), localhost()).await.is_ok()
+    join(acceptor.current(), client(pki), localhost()).await.is_ok()
 }
 
 #[tokio::test]
@@ -127,11 +127,11 @@ async fn a_client_of_a_ca_that_was_replaced_does_not_come_back() {
     .unwrap();
     let client = client_with(&pki, &pki.client("client", "Ada"), &rustls::version::TLS13);
     for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
-        let joined = join(acceptor.current().0, client.clone(), localhost()).await.unwrap();
+        let joined = join(acceptor.current(), client.clone(), localhost()).await.unwrap();
         assert_eq!(joined.kind, kind);
     }
     fs::copy(new.ca(), &authority).unwrap();
     let reload = acceptor.reload();
     assert!(matches!(reload, Some(Reload::Replaced)), "{reload:?}");
-    assert!(join(acceptor.current().0, client, localhost()).await.is_err());
+    assert!(join(acceptor.current(), client, localhost()).await.is_err());
 }
