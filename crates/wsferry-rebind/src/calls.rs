@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU16, Ordering};
 use libc::{sa_family_t, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
 
 use crate::place::{Ports, instead};
+use crate::share::{Shared, share};
 
 type Bind = unsafe extern "C" fn(c_int, *const sockaddr, socklen_t) -> c_int;
 
@@ -32,6 +33,15 @@ pub unsafe extern "C" fn bind(fd: c_int, address: *const sockaddr, length: sockl
     };
     // SAFETY: the caller vouches for `address` and `length`.
     let moved = unsafe { read_address(address, length) }.and_then(|asked| moved(fd, asked));
+    match moved.map(|place| share(fd, place)) {
+        Some(Shared::Bound) => return 0,
+        Some(Shared::InUse) => {
+            // SAFETY: every thread has its own errno.
+            unsafe { *libc::__errno_location() = libc::EADDRINUSE };
+            return -1;
+        }
+        Some(Shared::Unbound) | None => {}
+    }
     match moved {
         None => {
             // SAFETY: what the caller gave, as it was given.
@@ -106,7 +116,10 @@ fn real_bind() -> Option<Bind> {
 ///
 /// # Safety
 /// `address` is null or points to `length` bytes.
-unsafe fn read_address(address: *const sockaddr, length: socklen_t) -> Option<SocketAddr> {
+pub(crate) unsafe fn read_address(
+    address: *const sockaddr,
+    length: socklen_t,
+) -> Option<SocketAddr> {
     let length = length as usize;
     if address.is_null() || length < size_of::<sockaddr_in>() {
         return None;
@@ -147,7 +160,7 @@ fn variable<N: FromStr + Default + PartialEq>(name: &CStr) -> Option<N> {
 }
 
 /// A text in the environment.
-fn text(name: &CStr) -> Option<&'static str> {
+pub(crate) fn text(name: &CStr) -> Option<&'static str> {
     // SAFETY: the name is a C string; a program that changes its environment while another of its
     // threads reads it would meet the same in the C library.
     let value = unsafe { libc::getenv(name.as_ptr()) };

@@ -2,9 +2,10 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test that cannot go on fails
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::process::Command;
 
+use tokio::net::TcpSocket;
 use wsferry_testkit::cpp::binding_program;
 use wsferry_testkit::program::{Program, ReservedPort, Signal};
 use wsferry_testkit::shim;
@@ -135,6 +136,51 @@ fn an_error_arrives_as_the_system_tells_it() {
     let sockets = [("tcp4", "0.0.0.0", old), ("closed", "0.0.0.0", old), ("none", "0.0.0.0", old)];
     let lines = bound([&old.to_string(), &taken], &sockets);
     assert_eq!(lines, [EADDRINUSE, EBADF, EFAULT].map(|number| format!("error {number}")));
+}
+
+/// A port that is kept as the gateway does: bound on 127.0.0.1, mapped and not, and on `::1`.
+fn kept() -> ([TcpSocket; 3], u16) {
+    let keep = |host: IpAddr, port| {
+        let socket =
+            if host.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.unwrap();
+        socket.set_reuseport(true).unwrap();
+        socket.bind((host, port).into()).map(|()| socket)
+    };
+    loop {
+        let v4 = keep(Ipv4Addr::LOCALHOST.into(), 0).unwrap();
+        let port = v4.local_addr().unwrap().port();
+        let mapped = keep(Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(), port).unwrap();
+        if let Ok(v6) = keep(Ipv6Addr::LOCALHOST.into(), port) {
+            return ([v4, mapped, v6], port);
+        } // somebody else's for IPv6: another one
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_kept_is_given_until_another_socket_listens_there() {
+    const IN_USE: &str = "error 98"; // EADDRINUSE
+    let reserved = ReservedPort::new();
+    for (listening, in_use) in [
+        (None, [false, false, false]),
+        (Some(0), [true, true, false]),
+        (Some(1), [true, true, false]),
+        (Some(2), [false, false, true]),
+    ] {
+        let (sockets, new) = kept();
+        let mut sockets = sockets.map(Some);
+        let _listener = listening.map(|at: usize| sockets[at].take().unwrap().listen(1).unwrap());
+        let old = reserved.number();
+        for ((kind, given), is_in_use) in
+            [("tcp4", "127.0.0.1"), ("tcp6", "::ffff:127.0.0.1"), ("tcp6only", "::1")]
+                .into_iter()
+                .zip(in_use)
+        {
+            let host = if kind == "tcp4" { "0.0.0.0" } else { "::" };
+            let lines = bound([&old.to_string(), &new.to_string()], &[(kind, host, old)]);
+            let expected = if is_in_use { IN_USE.to_owned() } else { format!("{given} {new}") };
+            assert_eq!(lines, [expected], "{kind} {listening:?}");
+        }
+    }
 }
 
 /// Starts a shell with the shim for its children; `"$SHIM"` is where it is.

@@ -9,6 +9,11 @@ mod http;
 mod inherit;
 mod listen;
 mod off_worker;
+#[cfg(target_os = "linux")]
+mod reserved_port;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_reserved_port.rs"]
+mod reserved_port;
 mod resolve;
 mod secured;
 mod socket;
@@ -37,6 +42,7 @@ pub use http::{HttpClient, HttpError, LONGEST_BODY, Redirects, Reply, http_serve
 pub use inherit::{is_ignored, keep_from_children};
 pub use listen::{Listener, bind, resolve_listen};
 pub use off_worker::{OffWorker, Stuck};
+pub use reserved_port::ReservedPort;
 pub use resolve::{ResolveError, Resolver};
 pub use socket::Socket;
 pub use socket_file::SocketFile;

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio_tungstenite::tungstenite::Message;
-use wsferry_testkit::cpp::plain_program;
+use wsferry_testkit::cpp::{binding_program, plain_program};
 use wsferry_testkit::patience::soon;
 use wsferry_testkit::program::{Program, ReservedPort, Signal, send_signal};
 use wsferry_testkit::shim;
@@ -350,4 +350,109 @@ async fn what_is_meant_for_the_gateway_alone_does_not_reach_the_program() {
     for line in ["OF_THE_PROGRAM=kept", "LD_PRELOAD=/", "REBIND_OLD_PORT=", "REBIND_NEW_PORT="] {
         assert!(exit.stdout.contains(line), "{line} is not in {}", exit.stdout);
     }
+}
+
+/// The user of the test programs that are somebody else's.
+const NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+
+fn is_root() -> bool {
+    let id = std::process::Command::new("id").arg("-u").output().unwrap();
+    id.stdout == b"0\n"
+}
+
+/// What a program gets that binds the port of 127.0.0.1, of all addresses and of `::1`. `shared`: it
+/// sets `SO_REUSEPORT`, which the shim does for it.
+fn taken(before: &[&str], port: &str, shared: bool) -> String {
+    let program = spell(binding_program());
+    let asked = if shared { "1" } else { port };
+    let kinds = [["tcp4", "127.0.0.1"], ["tcp4", "0.0.0.0"], ["tcp6", "::"], ["tcp6only", "::"]];
+    let words = kinds.iter().flat_map(|kind| [kind[0], kind[1], asked]);
+    let line: Vec<&str> = before.iter().copied().chain([program]).chain(words).collect();
+    let mut command = std::process::Command::new(line[0]);
+    command.args(&line[1..]).env("REBIND_OLD_PORT", "1").env("REBIND_NEW_PORT", port);
+    if shared {
+        command.env("LD_PRELOAD", shim::path());
+    }
+    String::from_utf8(command.output().unwrap().stdout).unwrap()
+}
+
+#[tokio::test]
+async fn nobody_else_gets_the_port_of_a_program_that_does_not_listen() {
+    let place = ReservedPort::new();
+    let script = "echo port $REBIND_NEW_PORT";
+    let program = wrap(&["--wrap-mode", "ignore"], place.number(), &["sh", "-c", script]);
+    program.line(&["program ended"]).await;
+    let port = program.printed(&["port "]).await.replace("port ", "");
+    let refused = "error 98\n".repeat(4); // EADDRINUSE
+    assert_eq!(taken(&[], &port, false), refused);
+    if is_root() {
+        assert_eq!(taken(&NOBODY, &port, false), refused);
+        assert_eq!(taken(&NOBODY, &port, true), refused);
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_changes_its_user_is_reached_also_when_it_is_started_again() {
+    if !is_root() {
+        return; // only root can change the user of a program that loads the shim
+    }
+    let place = ReservedPort::new();
+    let port = place.number().to_string();
+    let script = "echo process $$; exec \"$@\"";
+    let words =
+        [&["sh", "-c", script, "sh"], &NOBODY[..], &[spell(plain_program()), &port]].concat();
+    let program = wrap(&["--wrap-mode", "respawn"], place.number(), &words);
+    let process = program.printed(&["process "]).await;
+    echoes(connect(program.port().await).await).await;
+    send_signal(Signal::Kill, &[process.replace("process ", "").parse().unwrap()]).await;
+    program.line(&["starting it again"]).await;
+    echoes(connect(place.number()).await).await;
+    program.signal(Signal::Terminate).await;
+    program.exit().await;
+}
+
+#[tokio::test]
+async fn a_program_that_changes_its_user_gets_a_socket_of_each_family() {
+    if !is_root() {
+        return;
+    }
+    let place = ReservedPort::new();
+    let port = place.number().to_string();
+    let sockets = ["tcp4", "0.0.0.0", &port, "tcp6", "::", &port, "tcp6only", "::", &port];
+    let words = [&NOBODY[..], &[spell(binding_program())], &sockets].concat();
+    let exit = wrap(&[], place.number(), &words).exit().await;
+    let lines: Vec<_> = exit.stdout.lines().collect();
+    let new = lines[0].trim_start_matches("127.0.0.1 ");
+    assert_ne!(new, port);
+    let [mapped, only] = ["::ffff:127.0.0.1", "::1"].map(|host| format!("{host} {new}"));
+    assert_eq!(lines, [lines[0], &mapped, &only], "{}", exit.stdout);
+}
+
+/// They would let whoever inherits them listen where the gateway dials: a user's shell, which a telnet
+/// server of root's starts.
+#[tokio::test]
+async fn a_program_that_binds_as_the_gateway_s_user_leaves_no_bound_socket_to_what_it_starts() {
+    let place = ReservedPort::new();
+    let port = place.number().to_string();
+    let script = "echo sockets $REBIND_SOCKETS; exec \"$@\"";
+    let listen = format!("TCP-LISTEN:{port},fork");
+    let show = "SYSTEM:ls -l /proc/self/fd; echo end";
+    let program = wrap(&[], place.number(), &["sh", "-c", script, "sh", "socat", &listen, show]);
+    let told = program.printed(&["sockets"]).await;
+    let inodes = told.trim_start_matches("sockets").trim().split(',');
+    let inodes: Vec<_> = inodes.filter_map(|socket| socket.split_once(':')).collect();
+    assert_eq!(!inodes.is_empty(), is_root(), "{told}");
+    let mut client = connect(program.port().await).await;
+    let mut heard = String::new();
+    while !heard.contains("end\n") {
+        let Some(Ok(Message::Binary(bytes))) = soon(client.next()).await else { break };
+        heard.push_str(&String::from_utf8_lossy(&bytes));
+    }
+    assert!(heard.contains("socket:[") && heard.contains("end"), "{heard}");
+    for (_, inode) in inodes {
+        assert!(!heard.contains(inode), "{inode} is open in {heard}");
+    }
+    drop(client);
+    program.signal(Signal::Terminate).await;
+    program.exit().await;
 }

@@ -48,6 +48,6 @@ pub(super) fn preload(command: &mut Command, moved: &Moved) {
     command
         .env("LD_PRELOAD", preload)
         .env("REBIND_OLD_PORT", from)
-        .env("REBIND_NEW_PORT", moved.to.to_string())
+        .env("REBIND_NEW_PORT", moved.to.address().port().to_string())
         .env("REBIND_PARENT", std::process::id().to_string());
 }

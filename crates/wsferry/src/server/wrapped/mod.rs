@@ -14,7 +14,7 @@ mod shim;
 mod spawner;
 
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::StartError;
-use crate::net::{self, Group};
+use crate::net::{self, Group, ReservedPort};
 use crate::observe;
 use crate::target::Startup;
 use ends::Ends;
@@ -110,7 +110,7 @@ pub struct Prepared {
 #[derive(Debug)]
 struct Moved {
     from: SourcePort,
-    to: u16,
+    to: ReservedPort,
     shim: PathBuf,
 }
 
@@ -139,9 +139,9 @@ impl Prepared {
             return Err(StartError::WrapUnsupported);
         }
         let shim = shim::find(shim::places())?;
-        let to = free_port().map_err(|source| StartError::WrapPort { source })?;
+        let to = ReservedPort::new().map_err(|source| StartError::WrapPort { source })?;
+        let target = to.address();
         let moved = Some(Moved { from, to, shim });
-        let target = SocketAddr::from((Ipv4Addr::LOCALHOST, to));
         Ok((Self { settings, moved, startup: Arc::default() }, target))
     }
 
@@ -260,7 +260,12 @@ impl Wrapped {
     }
 
     async fn spawn(&mut self) -> Result<(), StartError> {
-        let child = self.spawner.spawn(self.plan.command()).await;
+        let mut command = self.plan.command();
+        // Kept until the program is started.
+        let moved = self.plan.moved.as_ref();
+        let inherited = moved.map(|moved| moved.to.hand_over(&mut command, "REBIND_SOCKETS"));
+        let child = self.spawner.spawn(command).await;
+        drop(inherited);
         let child = child.map_err(|source| {
             let program = self.plan.settings.program.clone();
             StartError::Program { program, source }
@@ -313,12 +318,6 @@ impl Drop for Wrapped {
             group.kill();
         }
     }
-}
-
-/// Nobody is told this number in the moment before the program binds it: the system gives such ports
-/// in turn.
-fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 #[cfg(all(test, unix))]
