@@ -6,7 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key,
+};
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
@@ -64,28 +66,32 @@ impl Pinned {
         verify_server_name(&ParsedCertificate::try_from(certificate)?, server_name)
     }
 
-    /// Verifies a signature by the key of a certificate of version 1, which the library does not
-    /// read. `None`: it is of another version.
+    /// Verifies a signature of TLS 1.2 by a key. Unlike in TLS 1.3, a scheme does not say which curve
+    /// it means.
     fn verify_by_key(
         &self,
         message: &[u8],
-        certificate: &CertificateDer<'_>,
+        key: &SubjectPublicKeyInfoDer<'_>,
         signed: &DigitallySignedStruct,
-    ) -> Option<Result<HandshakeSignatureValid, Error>> {
-        let facts = certificate::facts(certificate).ok().filter(|facts| facts.is_version_1)?;
-        let key = SubjectPublicKeyInfoDer::from(facts.public_key);
-        let mut algorithms = self.algorithms.mapping.iter();
-        let (_, algorithms) = algorithms.find(|(scheme, _)| *scheme == signed.scheme)?;
-        let key = RawPublicKeyEntity::try_from(&key).ok()?;
-        let is_good = algorithms
-            .iter()
-            .any(|&algorithm| key.verify_signature(algorithm, message, signed.signature()).is_ok());
-        Some(if is_good {
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let is_scheme = |(scheme, _): &&(SignatureScheme, _)| *scheme == signed.scheme;
+        let algorithms = self.algorithms.mapping.iter().find(is_scheme).map(|(_, all)| *all);
+        let key = RawPublicKeyEntity::try_from(key)
+            .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        let is_good =
+            |&algorithm| key.verify_signature(algorithm, message, signed.signature()).is_ok();
+        if algorithms.unwrap_or_default().iter().any(is_good) {
             Ok(HandshakeSignatureValid::assertion())
         } else {
             Err(Error::InvalidCertificate(CertificateError::BadSignature))
-        })
+        }
     }
+}
+
+/// The key of a certificate of version 1, which the library does not read.
+fn version_1_key(certificate: &CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'static>> {
+    let facts = certificate::facts(certificate).ok().filter(|facts| facts.is_version_1)?;
+    Some(SubjectPublicKeyInfoDer::from(facts.public_key))
 }
 
 /// Before 1970 is 1970.
@@ -132,8 +138,10 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let by_library = || self.by_authority.verify_tls12_signature(message, certificate, signed);
-        self.verify_by_key(message, certificate, signed).unwrap_or_else(by_library)
+        match version_1_key(certificate) {
+            Some(key) => self.verify_by_key(message, &key, signed),
+            None => self.by_authority.verify_tls12_signature(message, certificate, signed),
+        }
     }
 
     fn verify_tls13_signature(
@@ -142,8 +150,12 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let by_library = || self.by_authority.verify_tls13_signature(message, certificate, signed);
-        self.verify_by_key(message, certificate, signed).unwrap_or_else(by_library)
+        match version_1_key(certificate) {
+            Some(key) => {
+                verify_tls13_signature_with_raw_key(message, &key, signed, &self.algorithms)
+            }
+            None => self.by_authority.verify_tls13_signature(message, certificate, signed),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -197,5 +209,51 @@ impl ServerCertVerifier for Unverified {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.schemes.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::RootCertStore;
+    use rustls::crypto::aws_lc_rs;
+    use rustls::internal::msgs::codec::{Codec, Reader};
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::pki_types::pem::PemObject;
+    use wsferry_testkit::pki::Pki;
+
+    use super::*;
+
+    /// RFC 8446 §4.2.3: "these values refer solely to signatures which appear in certificates".
+    #[test]
+    fn a_key_of_a_version_1_certificate_does_not_sign_by_pkcs1_in_tls_1_3() {
+        let pki = Pki::new();
+        let pair = pki.version_1("v1");
+        let certificate = CertificateDer::from_pem_file(&pair.cert).unwrap();
+        let key = PrivateKeyDer::from_pem_file(&pair.key).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let key = provider.key_provider.load_private_key(key).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(pki.ca()).unwrap()).unwrap();
+        let algorithms = provider.signature_verification_algorithms;
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+        let verifier = Pinned::new(verifier.build().unwrap(), Vec::new(), algorithms);
+        for (scheme, is_of_tls13) in
+            [(SignatureScheme::RSA_PSS_SHA256, true), (SignatureScheme::RSA_PKCS1_SHA256, false)]
+        {
+            let signature = key.choose_scheme(&[scheme]).unwrap().sign(b"message").unwrap();
+            let length = u16::try_from(signature.len()).unwrap().to_be_bytes();
+            let sent = [&u16::from(scheme).to_be_bytes(), &length, &signature[..]].concat();
+            let signed = DigitallySignedStruct::read(&mut Reader::init(&sent)).unwrap();
+            let by_1_2 = verifier.verify_tls12_signature(b"message", &certificate, &signed);
+            assert!(by_1_2.is_ok(), "{scheme:?}: {by_1_2:?}");
+            let by_1_3 = verifier.verify_tls13_signature(b"message", &certificate, &signed);
+            assert_eq!(by_1_3.is_ok(), is_of_tls13, "{scheme:?}: {by_1_3:?}");
+            for forged in [
+                verifier.verify_tls12_signature(b"another", &certificate, &signed),
+                verifier.verify_tls13_signature(b"another", &certificate, &signed),
+            ] {
+                assert!(forged.is_err(), "{scheme:?}");
+            }
+        }
     }
 }
