@@ -112,7 +112,7 @@ impl AllowOrigin {
             (None, _) => Hosts::One(host),
             (Some(""), _) if !is_of_network => Hosts::Any,
             (Some(rest), HostName::Name(name)) if rest.starts_with('.') => {
-                Hosts::Below(name.strip_prefix("any")?.into())
+                Hosts::Below(name.strip_prefix("any").filter(|end| !end.is_empty())?.into())
             }
             _ => return None,
         };

@@ -17,6 +17,12 @@ use anyhow::Result;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+/// A terminal that closes may send HUP before it is gone, and a shell in it certainly does: so it is
+/// looked at for a while.
+#[cfg(unix)]
+const LOOK: Duration = Duration::from_millis(100);
+#[cfg(unix)]
+const LOOKS: u8 = 20;
 /// What ends at once has ended by then.
 const STUCK: Duration = Duration::from_secs(3);
 
@@ -74,6 +80,7 @@ fn listen(signals: Signals, is_daemon: bool) -> Result<()> {
         drop(listen(nothing)?); // the handler stays
     }
     tokio::spawn(async move {
+        let mut looks = 0;
         loop {
             tokio::select! {
                 _ = interrupt.recv() => signals.stop_or_cut(),
@@ -87,6 +94,13 @@ fn listen(signals: Signals, is_daemon: bool) -> Result<()> {
                         tracing::info!("SIGHUP: reading files again");
                         super::output::reopen();
                         signals.reload.notify_one();
+                        looks = if ends_with_terminal { LOOKS } else { 0 };
+                    }
+                }
+                () = tokio::time::sleep(LOOK), if looks > 0 => {
+                    looks -= 1;
+                    if !has_terminal() {
+                        signals.stop.cancel();
                     }
                 }
             }

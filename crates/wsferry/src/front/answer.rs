@@ -103,7 +103,7 @@ impl Service<HttpRequest<Incoming>> for Answerer {
                     refuse(client.address, &head, &no)
                 }
             };
-            Ok(response.map(|body| Tracked { body, mark }))
+            Ok(response.map(|body| Tracked { body, mark, ahead: 0 }))
         })
     }
 }
@@ -276,12 +276,17 @@ fn refuse(client: ClientAddress, head: &Parts, no: &No) -> Response<Body> {
     }
 }
 
+/// The most bytes of a body that hyper is given before it has to write.
+const AHEAD: usize = 32 * 1024;
+
 pin_project! {
-    /// A body that says when it is done.
+    /// A body that says when it is done, and never is far ahead of what was written.
     pub(super) struct Tracked {
         #[pin]
         body: Body,
         mark: InFlightMark,
+        // Bytes that hyper was given without a pause.
+        ahead: usize,
     }
 }
 
@@ -293,10 +298,20 @@ impl HttpBody for Tracked {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        if self.mark.is_waiting() {
+        let this = self.project();
+        if this.mark.is_waiting() {
             return Poll::Pending; // what is in memory for the client is enough
         }
-        self.project().body.poll_frame(cx)
+        if *this.ahead >= AHEAD {
+            *this.ahead = 0;
+            cx.waker().wake_by_ref(); // meanwhile hyper writes, or finds that it cannot
+            return Poll::Pending;
+        }
+        let frame = std::task::ready!(this.body.poll_frame(cx));
+        if let Some(Ok(frame)) = &frame {
+            *this.ahead += frame.data_ref().map_or(0, bytes::Bytes::len);
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

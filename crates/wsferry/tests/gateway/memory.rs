@@ -35,7 +35,7 @@ async fn flood(write: &mut (impl AsyncWrite + Unpin), piece: &[u8]) -> usize {
 
 /// Slow downloads at once, and what one may cost.
 const DOWNLOADS: usize = 256;
-const DOWNLOAD: usize = 192 * 1024;
+const DOWNLOAD: usize = 80 * 1024;
 
 #[cfg(target_os = "linux")]
 #[test]
@@ -45,7 +45,7 @@ fn a_stalled_session_costs_less_than_a_mebibyte_in_both_directions() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_slow_download_costs_less_than_192_kib() {
+fn a_slow_download_costs_less_than_80_kib() {
     run_alone("memory::downloads_alone");
 }
 

@@ -168,7 +168,7 @@ async fn a_server_that_is_gone_costs_nothing_and_one_that_is_back_gets_lines_aga
     program.line(&["session ended", "session=2"]).await;
     let server = Server::local(&path);
     leave(connect(port).await).await;
-    assert!(server.find("session started").contains("session=3"));
+    server.find("session started session=3"); // lines of the one before may come before it
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ mod environment;
 mod gate;
 mod hints;
 mod own_port;
+mod shortened;
 mod valid;
 
 use std::ffi::{OsStr, OsString};
@@ -150,7 +151,7 @@ pub(crate) fn parse() -> Command {
             process_name::set(c"websockify");
             // There is one help, as in websockify.
             let command = TypedWebsockify::command().mut_args(|arg| arg.hide_short_help(false));
-            let words = blanks::left_out(&command, words);
+            let words = blanks::left_out(&command, shortened::in_full(&command, words));
             let (typed, environment) = read::<TypedWebsockify>(&command, &words, called);
             gate::<TypedWebsockify>(typed.gate, called, &environment)
         }
