@@ -16,7 +16,7 @@ pub fn session_started(
     identity: Option<&str>,
     target: &dyn Display,
 ) {
-    let identity = identity.map(|identity| identity.escape_debug().to_string());
+    // Text in quotes is escaped where it is written.
     info!(session = id, %client, identity, %target, "session started");
 }
 
@@ -24,7 +24,7 @@ pub fn session_started(
 pub fn session_ended(id: u64, client: ClientAddress, target: &dyn Display, outcome: &Outcome) {
     let Outcome { cause, close_code, to_target, to_client, duration, .. } = outcome;
     let duration = format_args!("{:.3}s", duration.as_secs_f64()).to_string();
-    let detail = outcome.detail().escape_debug().to_string();
+    let detail = &*outcome.detail();
     macro_rules! line {
         ($level:ident) => {
             $level!(
