@@ -5,7 +5,9 @@ mod blanks;
 mod environment;
 mod gate;
 mod hints;
+mod notes;
 mod own_port;
+mod pairs;
 mod shortened;
 mod valid;
 

@@ -1,5 +1,5 @@
-//! What was typed → what the program uses. Here the options meet: which need each other, which
-//! exclude each other, and how many addresses are left to be given.
+//! What was typed → what the program uses: how many addresses are left to be given, and what each
+//! option sets.
 
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
@@ -13,16 +13,14 @@ use wsferry::config::{
     self, Config, Listen, ListenAddress, Reached, RouteSettings, keep_alive, plugin,
 };
 use wsferry::front::{Dial, Files, TokenPlace};
-use wsferry::net::tls::{Ciphers, ClientAuthority, ConnectorSettings, ServerSettings};
-use wsferry::relay::LONGEST_CHARACTER;
+use wsferry::net::tls::{ClientAuthority, ConnectorSettings, ServerSettings};
 use wsferry::server::wrapped::{self, SourcePort, WrapMode};
-use wsferry::token;
 use wsferry_proto::Kind;
 
 use super::gate::{Send, TypedDial, TypedGate, WrapMode as TypedWrapMode};
 use super::hints::{self, Expected};
-use super::own_port;
 use super::{Gate, Log, Process, Syslog};
+use super::{notes, own_port};
 use crate::cli::output;
 
 /// As what the program was called.
@@ -44,39 +42,18 @@ const USUAL_CERTIFICATE: &str = "self.pem";
 /// Wrong usage, in one sentence.
 pub(super) type Misuse = String;
 
-/// Without a namespace any key of the Redis may be asked for.
-fn shared_keys(route: &RouteSettings) -> Option<Misuse> {
-    let RouteSettings::Token { source: token::Settings::Redis(redis), .. } = route else {
-        return None;
-    };
-    (!redis.has_namespace()).then(|| {
-        "TokenRedis has no namespace: clients can name any key of that database. Keep tokens under \
-         a prefix of their own and add it to --token-source, as in localhost:6379:0::tokens"
-            .to_owned()
-    })
-}
-
 impl TypedGate {
     /// What the program uses.
     pub(super) fn valid(mut self, called: Called) -> Result<Gate, Misuse> {
         self.check_pairs(called)?;
         let mut notes = self.notes();
         let auth_plugin = self.auth_plugin()?;
-        if let (Some(PluginSettings::Basic(_)), Some(_), false) =
-            (&auth_plugin, &self.web, self.web_auth)
-        {
-            notes.push(
-                "browsers ask for a password when they load a page, not for its WebSocket: with \
-                 BasicHTTPAuth and --web give --web-auth too"
-                    .to_owned(),
-            );
-        }
-        notes.extend(self.notes_on_origins(auth_plugin.as_ref()));
+        notes.extend(self.notes_on_access(auth_plugin.as_ref()));
         // Its answer says where a session leads.
         let targets_come_later = matches!(auth_plugin, Some(PluginSettings::Http(_)));
         let (listen, route) = self.addresses(targets_come_later, called)?;
         own_port::check(&listen, &route)?;
-        notes.extend(shared_keys(&route));
+        notes.extend(notes::shared_keys(&route));
         let tls = self.tls(called, &mut notes)?;
         let mut config = config::plain(listen, route);
         // Without TLS there is no certificate: a plain connection would be a way around the check.
@@ -146,130 +123,6 @@ impl TypedGate {
             headers.append(name, value);
         }
         headers
-    }
-
-    /// Options that make no sense without another one, or with it.
-    fn check_pairs(&self, called: Called) -> Result<(), Misuse> {
-        let needs = [
-            (
-                self.token_source.is_some() && self.token_plugin.is_none(),
-                "--token-source",
-                "--token-plugin",
-            ),
-            (
-                self.host_token && self.token_plugin.is_none() && self.target_config.is_none(),
-                "--host-token",
-                "--token-plugin",
-            ),
-            (
-                self.auth_source.is_some() && self.auth_plugin.is_none(),
-                "--auth-source",
-                "--auth-plugin",
-            ),
-            (self.web_auth && self.web.is_none(), "--web-auth", "--web"),
-            (self.web_auth && self.auth_plugin.is_none(), "--web-auth", "--auth-plugin"),
-            (self.web_listing && self.web.is_none(), "--web-listing", "--web"),
-            (!self.header.is_empty() && self.web.is_none(), "--header", "--web"),
-            (self.cross_origin_isolated && self.web.is_none(), "--cross-origin-isolated", "--web"),
-            (
-                self.cafile.is_some() && !self.verify_client && called == Called::Wsferry,
-                "--cafile",
-                "--verify-client",
-            ),
-            (
-                self.ssl_target_cafile.is_some() && !self.ssl_target,
-                "--ssl-target-cafile",
-                "--ssl-target",
-            ),
-            (self.ssl_target_insecure && !self.ssl_target, "--ssl-target-insecure", "--ssl-target"),
-            (self.legacy_syslog && self.syslog.is_none(), "--legacy-syslog", "--syslog"),
-        ];
-        if let Some((_, option, other)) = needs.iter().find(|(is_wrong, ..)| *is_wrong) {
-            return Err(format!("{option} has no effect without {other}: give both, or neither"));
-        }
-        let excludes = [
-            (self.inetd && self.unix_listen.is_some(), "--inetd", "--unix-listen"),
-            (
-                self.target_config.is_some() && self.token_plugin.is_some(),
-                "--target-config",
-                "--token-plugin",
-            ),
-            (self.web_listing && self.file_only, "--web-listing", "--file-only"),
-            (
-                self.ssl_target_cafile.is_some() && self.ssl_target_insecure,
-                "--ssl-target-cafile",
-                "--ssl-target-insecure",
-            ),
-            (self.inetd && self.daemon, "--inetd", "--daemon"),
-            (self.inetd && !self.program.is_empty(), "--inetd", "-- PROGRAM"),
-        ];
-        if self.max_message < LONGEST_CHARACTER && matches!(self.send, Send::Text) {
-            return Err(format!(
-                "--max-message {} is less than a character of text may have: give {LONGEST_CHARACTER} or more",
-                self.max_message
-            ));
-        }
-        match excludes.iter().find(|(is_wrong, ..)| *is_wrong) {
-            Some((_, option, other)) => {
-                Err(format!("{option} and {other} exclude each other: give one of them"))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// What is accepted without effect.
-    fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        if self.libserver {
-            notes.push("--libserver has no effect: there is one server, which is fast".to_owned());
-        }
-        if self.cafile.is_some() && !self.verify_client {
-            notes.push(
-                "--cafile has no effect without --verify-client: clients need no certificate"
-                    .to_owned(),
-            );
-        }
-        let left_out = self.ssl_ciphers.as_ref().map(Ciphers::left_out).unwrap_or_default();
-        if !left_out.is_empty() {
-            notes.push(format!(
-                "--ssl-ciphers: {} cannot be had here, the others of the list are on",
-                left_out.join(", ")
-            ));
-        }
-        notes
-    }
-
-    /// What lets in pages that nobody meant.
-    fn notes_on_origins(&self, plugin: Option<&PluginSettings>) -> Vec<String> {
-        let mut notes = Vec::new();
-        let why = "any site that your users visit can send it, and connect as they can";
-        let has = |origin: &str| {
-            let item = config::allow_origin(origin);
-            item.is_ok_and(|item| self.allow_origin.contains(&item))
-        };
-        if has("*") {
-            notes.push(format!("--allow-origin '*' lets every page of the world connect: {why}"));
-        }
-        for origin in ["null", "file://"].into_iter().filter(|origin| has(origin)) {
-            notes.push(format!(
-                "--allow-origin {origin} is for more than pages opened as files: {why}; serve the page \
-                 with --web instead"
-            ));
-        }
-        if let Some(PluginSettings::Origin(list)) = plugin {
-            if list.has_anybodys() {
-                notes.push(format!(
-                    "ExpectOrigin lists an origin for more than pages opened as files: {why}; serve the \
-                     page with --web instead"
-                ));
-            }
-            if list.has_star() {
-                notes.push(
-                    "ExpectOrigin has no patterns: * is no origin, and lets nobody in".to_owned(),
-                );
-            }
-        }
-        notes
     }
 
     /// Where to listen and where sessions lead. The addresses that options do not give are given
