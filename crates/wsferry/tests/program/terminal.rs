@@ -10,9 +10,10 @@ const GATE: &str = env!("CARGO_BIN_EXE_wsferry");
 /// A terminal with a program in it. It prints the program's number, its output and how it ended, and
 /// is told to stop the output (Ctrl-S) or to close.
 const TERMINAL: &str = r#"
-import os, pty, select, sys
+import os, pty, select, signal, sys
 pid, master = pty.fork()
 if pid == 0:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may be run by nohup
     os.execvp(sys.argv[1], sys.argv[1:])
 print("pid", pid, flush=True)
 reading = [master, sys.stdin]

@@ -2,7 +2,8 @@
 //! end with it.
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use futures_util::{SinkExt, StreamExt};
 use tempfile::TempDir;
@@ -355,6 +356,23 @@ async fn what_is_meant_for_the_gateway_alone_does_not_reach_the_program() {
 /// The user of the test programs that are somebody else's.
 const NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
+/// A folder with a copy of the shim and of a program: another user may not be let into the folder of
+/// the tests.
+fn copies(program: &Path) -> (TempDir, PathBuf, PathBuf) {
+    let open = fs::Permissions::from_mode(0o755);
+    let folder = tempfile::Builder::new().permissions(open).tempdir().unwrap();
+    let copy = |file: &Path| {
+        let copy = folder.path().join(file.file_name().unwrap());
+        // By a process of its own: what another test starts at this moment would inherit the open
+        // file, and a program that is open for writing does not start (ETXTBSY).
+        let status = std::process::Command::new("cp").args([file, &copy]).status();
+        assert!(status.unwrap().success(), "{} can be copied", file.display());
+        copy
+    };
+    let (shim, program) = (copy(&shim::path()), copy(program));
+    (folder, shim, program)
+}
+
 fn is_root() -> bool {
     let id = std::process::Command::new("id").arg("-u").output().unwrap();
     id.stdout == b"0\n"
@@ -363,7 +381,8 @@ fn is_root() -> bool {
 /// What a program gets that binds the port of 127.0.0.1, of all addresses and of `::1`. `shared`: it
 /// sets `SO_REUSEPORT`, which the shim does for it.
 fn taken(before: &[&str], port: &str, shared: bool) -> String {
-    let program = spell(binding_program());
+    let (_folder, shim, program) = copies(binding_program());
+    let program = spell(&program);
     let asked = if shared { "1" } else { port };
     let kinds = [["tcp4", "127.0.0.1"], ["tcp4", "0.0.0.0"], ["tcp6", "::"], ["tcp6only", "::"]];
     let words = kinds.iter().flat_map(|kind| [kind[0], kind[1], asked]);
@@ -371,7 +390,7 @@ fn taken(before: &[&str], port: &str, shared: bool) -> String {
     let mut command = std::process::Command::new(line[0]);
     command.args(&line[1..]).env("REBIND_OLD_PORT", "1").env("REBIND_NEW_PORT", port);
     if shared {
-        command.env("LD_PRELOAD", shim::path());
+        command.env("LD_PRELOAD", shim);
     }
     String::from_utf8(command.output().unwrap().stdout).unwrap()
 }
@@ -399,9 +418,11 @@ async fn a_program_that_changes_its_user_is_reached_also_when_it_is_started_agai
     let place = ReservedPort::new();
     let port = place.number().to_string();
     let script = "echo process $$; exec \"$@\"";
-    let words =
-        [&["sh", "-c", script, "sh"], &NOBODY[..], &[spell(plain_program()), &port]].concat();
-    let program = wrap(&["--wrap-mode", "respawn"], place.number(), &words);
+    let (_folder, shim, server) = copies(plain_program());
+    let words = [&["sh", "-c", script, "sh"], &NOBODY[..], &[spell(&server), &port]].concat();
+    let mut command = wrapping(&["--wrap-mode", "respawn"], place.number(), &words);
+    command.env("WSFERRY_REBIND", shim);
+    let program = Program::spawn(command);
     let process = program.printed(&["process "]).await;
     echoes(connect(program.port().await).await).await;
     send_signal(Signal::Kill, &[process.replace("process ", "").parse().unwrap()]).await;
@@ -419,8 +440,11 @@ async fn a_program_that_changes_its_user_gets_a_socket_of_each_family() {
     let place = ReservedPort::new();
     let port = place.number().to_string();
     let sockets = ["tcp4", "0.0.0.0", &port, "tcp6", "::", &port, "tcp6only", "::", &port];
-    let words = [&NOBODY[..], &[spell(binding_program())], &sockets].concat();
-    let exit = wrap(&[], place.number(), &words).exit().await;
+    let (_folder, shim, program) = copies(binding_program());
+    let words = [&NOBODY[..], &[spell(&program)], &sockets].concat();
+    let mut command = wrapping(&[], place.number(), &words);
+    command.env("WSFERRY_REBIND", shim);
+    let exit = Program::spawn(command).exit().await;
     let lines: Vec<_> = exit.stdout.lines().collect();
     let new = lines[0].trim_start_matches("127.0.0.1 ");
     assert_ne!(new, port);
