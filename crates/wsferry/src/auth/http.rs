@@ -251,7 +251,11 @@ impl Auth for HttpAuth {
     /// Cookies are no guesses: pages have some before anybody has logged in.
     fn shows_secret(&self, request: &Request<'_>) -> bool {
         let is_by_token = request.parameters("token").next().is_some();
-        is_by_token || request.head.headers.contains_key(header::AUTHORIZATION)
+        let headers = &request.head.headers;
+        let mut named = self.settings.fields.iter();
+        is_by_token
+            || headers.contains_key(header::AUTHORIZATION)
+            || named.any(|field| headers.contains_key(&field.0))
     }
 }
 

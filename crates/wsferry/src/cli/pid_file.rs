@@ -12,6 +12,8 @@ use anyhow::{Context, Result, bail};
 pub(super) struct PidFile {
     path: PathBuf,
     file: File,
+    /// It holds this process's number.
+    is_written: bool,
 }
 
 impl PidFile {
@@ -33,7 +35,7 @@ impl PidFile {
                 );
             }
             if is_at(&file, &path) {
-                return Ok(Self { path, file });
+                return Ok(Self { path, file, is_written: false });
             }
             // Whoever had it has removed it meanwhile.
         }
@@ -41,7 +43,8 @@ impl PidFile {
 
     /// Writes the number of this process.
     pub(super) fn write(&mut self) -> Result<()> {
-        let Self { path, file } = self;
+        let Self { path, file, is_written } = self;
+        *is_written = true;
         let mut write = || -> io::Result<()> {
             file.set_len(0)?;
             file.rewind()?;
@@ -53,7 +56,9 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        if is_at(&self.file, &self.path) {
+        // What stands in a file that was there, and was not written, is another program's.
+        let is_own = self.is_written || self.file.metadata().is_ok_and(|file| file.len() == 0);
+        if is_own && is_at(&self.file, &self.path) {
             let _ = std::fs::remove_file(&self.path);
         }
     }

@@ -3,9 +3,10 @@
 //! | signal | |
 //! |---|---|
 //! | INT, TERM, QUIT | the first one drains, the second one ends at once |
+//! | XCPU | drains: the time on the processor is nearly over |
 //! | HUP | files are read again, the log file is opened again; drains where the terminal that the program was started from has closed |
 //! | USR1 | the log file is opened again |
-//! | USR2, ALRM, XFSZ | nothing |
+//! | the others that would end the program | nothing |
 //!
 //! None of them is left to its default or ignored: what is ignored would be ignored by a wrapped
 //! program too.
@@ -75,8 +76,13 @@ fn listen(signals: Signals, is_daemon: bool) -> Result<()> {
     let mut interrupt = listen(Signal::INT)?;
     let mut terminate = listen(Signal::TERM)?;
     let mut quit = listen(Signal::QUIT)?;
+    let mut cpu_time = listen(Signal::XCPU)?;
     let mut reopen = listen(Signal::USR1)?;
-    for nothing in [Signal::USR2, Signal::ALARM, Signal::XFSZ] {
+    #[cfg(target_os = "linux")]
+    for nothing in [Signal::IO, Signal::POWER, Signal::STKFLT] {
+        drop(listen(nothing)?);
+    }
+    for nothing in [Signal::USR2, Signal::ALARM, Signal::XFSZ, Signal::VTALARM, Signal::PROF] {
         drop(listen(nothing)?); // the handler stays
     }
     tokio::spawn(async move {
@@ -86,6 +92,7 @@ fn listen(signals: Signals, is_daemon: bool) -> Result<()> {
                 _ = interrupt.recv() => signals.stop_or_cut(),
                 _ = terminate.recv() => signals.stop_or_cut(),
                 _ = quit.recv() => signals.stop_or_cut(),
+                _ = cpu_time.recv() => signals.stop.cancel(),
                 _ = reopen.recv() => super::output::reopen(),
                 _ = hang_up.recv() => {
                     if ends_with_terminal && !has_terminal() {

@@ -42,7 +42,10 @@ pub fn request_refused(
     let Some(origin) = headers.get(ORIGIN) else { return refused(client, status, reason, remedy) };
     let origin = String::from_utf8_lossy(origin.as_bytes());
     // A page's origin is shorter; what is not a page's may be as long as a head.
-    let origin: String = origin.chars().take(300).flat_map(char::escape_debug).collect();
+    let origin: String = origin.chars().take(300).collect();
+    // In quotes, where it could be taken for more than one field.
+    let is_plain = origin.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\'));
+    let origin = if is_plain { origin } else { format!("{origin:?}") };
     let status = status.as_u16();
     if remedy.is_empty() {
         info!(%client, status, reason, %origin, "refused");

@@ -34,6 +34,11 @@ pub fn token_file_ignored(file: &Path, why: &str) {
     warn!(file = %escaped(file), why = %why.escape_debug(), "the token file is ignored");
 }
 
+/// The token file cannot be read any more; what was read before stays in use.
+pub fn token_file_kept(file: &Path, why: &str) {
+    warn!(file = %escaped(file), why = %why.escape_debug(), "the old tokens stay in use");
+}
+
 /// What decides who may connect could not be asked.
 pub fn auth_source_failed(client: ClientAddress, why: &str) {
     warn!(%client, why = %why.escape_debug(), "the auth source cannot be asked");

@@ -74,6 +74,11 @@ impl Talk {
             if drain.is_cancelled() {
                 return Err(Cause::Drained);
             }
+            // A write that is blocked now is what the alarm is for.
+            let first = poll_fn(|cx| Poll::Ready(self.poll(cx, interrupts))).await;
+            if let Poll::Ready(moved) = first {
+                return moved;
+            }
             let alarm = [due, self.stall.deadline(), self.machine.poll_timeout()];
             tokio::select! {
                 biased; // what the client says counts before its silence does

@@ -15,6 +15,7 @@ use super::list::List;
 use super::{LookUpError, settled};
 use crate::address::Address;
 use crate::net::Stamp;
+use crate::observe;
 
 /// After looking at all files, so many times as long nobody looks again: guessed tokens make the
 /// gateway look, and they shall not have more than a tenth of a processor.
@@ -69,6 +70,8 @@ pub(super) struct Scanner {
     pub(super) rested: Instant,
     /// How many times a file was read.
     pub(super) reads: u64,
+    /// Why what was read before stays in use, as it was told.
+    told: Option<String>,
     /// Whether the last scan found the source.
     is_readable: bool,
     /// Whether the source is a directory: its files may change each other's entries.
@@ -83,6 +86,7 @@ impl Scanner {
             began: None,
             rested: Instant::now(),
             reads: 0,
+            told: None,
             is_readable: false,
             is_directory: false,
         }
@@ -97,8 +101,17 @@ impl Scanner {
         self.rested = looked + ((looked - began) * REST).min(MAX_REST);
         match found.and_then(|files| self.read(files)) {
             Ok(has_changed) => {
+                self.told = None;
                 let is_back = !std::mem::replace(&mut self.is_readable, true);
                 (has_changed || is_back).then(|| self.snapshot())
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound && !self.lists.is_empty() => {
+                let why = error.to_string();
+                if self.told.as_ref() != Some(&why) {
+                    observe::token_file_kept(&self.source, &why);
+                    self.told = Some(why);
+                }
+                None
             }
             Err(error) => {
                 self.lists.clear();
@@ -124,8 +137,9 @@ impl Scanner {
             }
             let path = entry.path();
             let metadata = std::fs::metadata(&path); // of what a link leads to
-            if metadata.as_ref().is_ok_and(|metadata| !metadata.is_file()) {
-                continue;
+            let is_other = metadata.as_ref().is_ok_and(|metadata| !metadata.is_file());
+            if is_other && !self.lists.contains_key(path.as_os_str()) {
+                continue; // one that was a file is told of
             }
             files.push((path, metadata.as_ref().map(Stamp::new).ok()));
         }
@@ -143,7 +157,13 @@ impl Scanner {
                 Some(old) if old.is_of(stamp) => old,
                 old => {
                     self.reads += 1;
-                    let new = self.list(&path, until, old.as_deref())?;
+                    let new = match self.list(&path, until, old.as_deref()) {
+                        Ok(new) => new,
+                        Err(error) => {
+                            self.lists.extend(old.map(|old| (path.into_os_string(), old)));
+                            return Err(error);
+                        }
+                    };
                     let was_unreadable = old.is_some_and(|old| old.is_unreadable());
                     has_changed |= !(was_unreadable && new.is_unreadable());
                     Arc::new(new)

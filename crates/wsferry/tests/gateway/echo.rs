@@ -8,7 +8,7 @@ use wsferry_testkit::raw::{
 use wsferry_testkit::stream::{Dice, Pattern};
 use wsferry_testkit::targets::End;
 
-use crate::support::Running;
+use crate::support::{Running, config_with};
 
 /// The next message: its type and its payload. Control frames between its fragments are given back
 /// too.
@@ -118,4 +118,16 @@ async fn a_broken_rule_ends_an_echo_like_any_session() {
         assert_eq!(frames[0], Frame::new(FIN | TEXT, b"good"));
         assert_eq!((frames[1].code(), frames.len(), end), (code, 2, End::Fin));
     }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_cut_after_the_write_timeout_without_any_other_timer() {
+    // No keep-alive: nothing but the stall itself wakes the session.
+    let change = |config: &mut wsferry::server::Config| {
+        config.session.relay.write_timeout = std::time::Duration::from_millis(500);
+    };
+    let gateway = Running::start(config_with("echo:", change)).await;
+    let mut client = gateway.client().await.into_stream();
+    let message = frame(FIN | BINARY, &[b'x'; 60_000]);
+    soon(async { while client.write_all(&message).await.is_ok() {} }).await;
 }

@@ -127,10 +127,12 @@ async fn a_service_that_says_no_counts_where_something_was_shown() {
         false => answer("403 Forbidden", "", ""),
     })
     .await;
-    for shown in ["Authorization: Bearer x", ""] {
+    for shown in ["Authorization: Bearer x", "X-Api-Key: x", ""] {
         let url = format!("http://127.0.0.1:{}/", service.port());
         let gateway = Running::start(config_with("echo:", |config| {
-            config.auth_plugin = Some(auth::PluginSettings::Http(url.parse().unwrap()));
+            let mut settings: auth::http::Settings = url.parse().unwrap();
+            settings.fields.push("X-Api-Key".parse().unwrap());
+            config.auth_plugin = Some(auth::PluginSettings::Http(settings));
         }))
         .await;
         expect(&gateway, 20, &with("Cookie: theme=dark"), 403).await;

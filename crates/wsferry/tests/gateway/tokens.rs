@@ -474,3 +474,19 @@ async fn no_source_shows_a_token_when_it_is_printed() {
     let shown = format!("{source:?} {:?}", Token::new("hush"));
     assert!(!shown.contains("hush"), "{shown}");
 }
+
+#[tokio::test]
+async fn a_token_file_that_becomes_a_pipe_keeps_its_tokens() {
+    let (directory, path) = file_with("a: h:1\n");
+    let source = TokenFile::new(&path);
+    all(&source, &[("a", "h:1")]).await;
+    fs::remove_file(&path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    all(&source, &[("a", "h:1"), ("b", "unknown")]).await;
+    replace(&path, "a: h:2\n");
+    all(&source, &[("a", "h:2")]).await;
+    fs::remove_file(&path).unwrap();
+    all(&source, &[("a", "unavailable")]).await;
+    drop(directory);
+}

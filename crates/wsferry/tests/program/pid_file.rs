@@ -109,3 +109,18 @@ async fn it_goes_also_when_a_second_signal_cuts_the_drain_short() {
     assert_eq!(program.exit().await.status.code(), Some(1));
     assert!(!file.exists());
 }
+
+#[tokio::test]
+async fn a_start_that_fails_leaves_the_file_of_another_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, new] = ["other.pid", "new.pid"].map(|name| folder.path().join(name));
+    fs::write(&file, "77\n").unwrap();
+    let busy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy_at = busy.local_addr().unwrap().to_string();
+    for name in [&file, &new] {
+        let exit = wsferry(&[&busy_at, "echo:", "--pid-file", spell(name)]).exit().await;
+        assert_eq!(exit.status.code(), Some(1), "{}", exit.stderr);
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "77\n");
+    assert!(!new.exists());
+}

@@ -163,7 +163,9 @@ fn too_large_a_port(word: &str) -> Option<&str> {
 }
 
 fn is_path(word: &str) -> bool {
-    let looks_like_one = word.contains('/') && !word.contains("://") && !word.contains(":/");
+    let is_url = is_target(&without_scheme(word));
+    let looks_like_one =
+        word.contains('/') && !word.contains("://") && !word.contains(":/") && !is_url;
     looks_like_one || Path::new(word).exists()
 }
 
@@ -194,7 +196,10 @@ fn with_path(words: &[String], at: usize, expected: Expected) -> Option<Vec<Stri
         if about.is_file() && about.permissions().mode() & 0o111 != 0 {
             let port = words[..at].iter().find(|word| is_listen(word));
             let port = port.cloned().unwrap_or_else(|| "27016".to_owned());
-            return Some([&[port, "--".to_owned()], &words[at..]].concat());
+            // One without a slash would be looked for in PATH.
+            let program = if path.contains('/') { path.clone() } else { format!("./{path}") };
+            let program = [&[port, "--".to_owned(), program], &words[at + 1..]].concat();
+            return Some(program);
         }
     }
     None
@@ -214,6 +219,13 @@ fn readings(words: &[String], expected: Expected) -> Vec<Vec<String>> {
     };
     match (expected.listen, expected.target, &words[..]) {
         (true, true, [listen, "echo"]) => read(listen, "echo:"),
+        // The program's own name, or what other programs do.
+        (true, true, ["wsferry" | "websockify" | "run" | "serve" | "start", listen, target]) => {
+            read(listen, target);
+        }
+        (true, true, [target]) if !is_port(target) && is_target(target) => {
+            read("27016", target);
+        }
         (true, true, [one, port]) if is_port(port) => {
             let host = one.parse::<Address>().ok().and_then(|address| match address {
                 Address::Tcp { host, .. } => Some(host),
@@ -240,7 +252,11 @@ fn readings(words: &[String], expected: Expected) -> Vec<Vec<String>> {
         }
         (true, true, [one, two, three]) => {
             read(one, &format!("{two}:{three}"));
-            read(&format!("{one}:{two}"), three);
+            if is_port(one) {
+                read(one, three); // a number is no host
+            } else {
+                read(&format!("{one}:{two}"), three);
+            }
         }
         (true, true, [one, two, three, four]) => {
             read(&format!("{one}:{two}"), &format!("{three}:{four}"));
@@ -271,7 +287,12 @@ fn without_scheme(word: &str) -> String {
     if lower.starts_with("tcp:") && !word.contains("://") && is_target(&word[4..]) {
         return word[4..].to_owned();
     }
-    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
+    let Some((scheme, rest)) = word.split_once("://") else {
+        // `//localhost:5000/path` is a URL without its scheme.
+        let bare = word.trim_start_matches("//");
+        let authority = bare.split(['/', '?']).next().unwrap_or_default();
+        return if is_target(authority) { authority.to_owned() } else { word.to_owned() };
+    };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let port = match &*scheme.to_ascii_lowercase() {

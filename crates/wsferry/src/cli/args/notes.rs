@@ -33,8 +33,7 @@ impl TypedGate {
     /// What lets in pages that nobody meant, or keeps out those that were meant.
     pub(super) fn notes_on_access(&self, plugin: Option<&PluginSettings>) -> Vec<String> {
         let mut notes = Vec::new();
-        if matches!(plugin, Some(PluginSettings::Basic(_))) && self.web.is_some() && !self.web_auth
-        {
+        if matches!(plugin, Some(PluginSettings::Basic(_))) && !self.web_auth {
             notes.push(
                 "browsers ask for a password when they load a page, not for its WebSocket: with \
                  BasicHTTPAuth and --web give --web-auth too"

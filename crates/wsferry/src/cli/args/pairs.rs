@@ -2,7 +2,7 @@
 
 use wsferry::relay::LONGEST_CHARACTER;
 
-use super::gate::{Send, TypedGate};
+use super::gate::TypedGate;
 use super::valid::{Called, Misuse};
 
 impl TypedGate {
@@ -61,7 +61,8 @@ impl TypedGate {
             (self.inetd && self.daemon, "--inetd", "--daemon"),
             (self.inetd && !self.program.is_empty(), "--inetd", "-- PROGRAM"),
         ];
-        if self.max_message < LONGEST_CHARACTER && matches!(self.send, Send::Text) {
+        // Also where nobody asks for text: a client may, by the subprotocol of that name.
+        if self.max_message < LONGEST_CHARACTER {
             return Err(format!(
                 "--max-message {} is less than a character of text may have: give {LONGEST_CHARACTER} or more",
                 self.max_message

@@ -117,7 +117,8 @@ impl TypedGate {
                 (CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin")),
                 (CROSS_ORIGIN_EMBEDDER_POLICY, HeaderValue::from_static("require-corp")),
             ];
-            headers.extend(isolated);
+            let given = |name: &HeaderName| self.header.iter().any(|(given, _)| given == name);
+            headers.extend(isolated.into_iter().filter(|(name, _)| !given(name)));
         }
         for (name, value) in std::mem::take(&mut self.header) {
             headers.append(name, value);

@@ -25,23 +25,23 @@ pub fn target_words(error: &io::Error) -> String {
 fn certificate_words(error: &CertificateError) -> String {
     let what = match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "has expired; renew it".to_owned()
+            "has expired: renew it".to_owned()
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "is not valid yet; check the clocks".to_owned()
+            "is not valid yet: check the clocks".to_owned()
         }
         CertificateError::NotValidForNameContext { expected, presented } => {
             let names: Vec<_> = presented.iter().map(|name| bare(name)).collect();
             let names = if names.is_empty() { "no name".to_owned() } else { names.join(", ") };
             let expected = expected.to_str();
-            format!("is not valid for {expected}, only for {names}; use a name that it has")
+            format!("is not valid for {expected}, only for {names}: use a name that it has")
         }
         CertificateError::UnknownIssuer | CertificateError::Other(OtherError(_)) => {
-            "is not trusted; give its CA, or itself, with --ssl-target-cafile FILE".to_owned()
+            "is not trusted: --ssl-target-cafile FILE names its CA, or itself".to_owned()
         }
         other => format!("cannot be used: {other}"),
     };
-    format!("the target's certificate {what}, or take any with --ssl-target-insecure")
+    format!("the certificate {what}; --ssl-target-insecure takes any")
 }
 
 /// The library writes names as `DnsName("a.example")` and `IpAddress(192.0.2.1)`.

@@ -29,8 +29,8 @@ pub(super) fn sections(text: &[u8]) -> Result<Vec<Section>, String> {
     if text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) {
         return Err("it is in UTF-16, as Windows tools write it, and not in ASCII".to_owned());
     }
-    // Editors of Windows put a byte order mark in front.
-    let text = String::from_utf8_lossy(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text));
+    // Editors of Windows put a byte order mark in front, also of files that are joined later.
+    let text = String::from_utf8_lossy(text).replace('\u{feff}', "");
     let mut found = Vec::new();
     let mut lines = text.lines().map(str::trim).zip(1_usize..);
     while let Some((line, number)) = lines.next() {
@@ -92,6 +92,8 @@ mod tests {
     fn a_byte_order_mark_is_skipped_and_utf_16_is_named() {
         let found = sections(b"\xef\xbb\xbf-----BEGIN A-----\nAQID\n-----END A-----").unwrap();
         assert_eq!(found.len(), 1);
+        let marked = b"\xef\xbb\xbf-----BEGIN A-----\nAQID\n-----END A-----\n".repeat(2);
+        assert_eq!(sections(&marked).unwrap().len(), 2);
         let error = sections(b"\xff\xfe-\0-\0").err().unwrap();
         assert!(error.contains("UTF-16"), "{error}");
     }

@@ -68,11 +68,15 @@ async fn a_certificate_that_is_not_to_be_trusted_is_told_by_1011_with_a_sentence
     let (pki, other) = (Pki::new(), Pki::new());
     let good = pki.server("good");
     let cases = [
-        (good.clone(), Some(other.ca()), "certificate is not trusted; give its CA"),
-        (good.clone(), None, "certificate is not trusted; give its CA"), // the system's CAs
-        (pki.expired_server("expired"), Some(pki.ca()), "certificate has expired; renew it"),
+        (good.clone(), Some(other.ca()), "certificate is not trusted: --ssl-target-cafile FILE"),
+        (good.clone(), None, "certificate is not trusted: --ssl-target-cafile FILE"), // the system's CAs
+        (pki.expired_server("expired"), Some(pki.ca()), "certificate has expired: renew it"),
         (pki.foreign_server("foreign"), Some(pki.ca()), "certificate is not valid for localhost"),
-        (pki.self_signed("self"), Some(pki.ca()), "certificate is not trusted; give its CA"),
+        (
+            pki.self_signed("self"),
+            Some(pki.ca()),
+            "certificate is not trusted: --ssl-target-cafile FILE",
+        ),
         (pki.self_signed_by_openssl("ca", "2"), Some(pki.ca()), "certificate is not trusted"),
         (pki.version_1("v1"), Some(pki.ca()), "certificate is not trusted"),
     ];
