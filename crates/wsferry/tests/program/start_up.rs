@@ -225,13 +225,10 @@ async fn a_password_that_no_browser_would_ask_for_is_noted() {
     let folder = site("a page");
     let password = ["--auth-plugin", "BasicHTTPAuth", "--auth-source", "ann:secret"];
     let web = ["127.0.0.1:0", "echo:", "--web", spell(folder.path())];
-    let program = wsferry(&[&web[..], &password].concat());
-    program.line(&["WARN", "BasicHTTPAuth", "--web-auth"]).await;
-    for quiet in
-        [&[&web[..], &password, &["--web-auth"]].concat(), &[&web[..2], &password].concat()]
-    {
-        let program = wsferry(quiet);
-        program.port().await;
-        assert!(!program.lines().iter().any(|line| line.contains("WARN")), "{:?}", program.lines());
+    for noted in [&[&web[..], &password].concat(), &[&web[..2], &password].concat()] {
+        wsferry(noted).line(&["WARN", "BasicHTTPAuth", "--web-auth"]).await;
     }
+    let quiet = wsferry(&[&web[..], &password, &["--web-auth"]].concat());
+    quiet.port().await;
+    assert!(!quiet.lines().iter().any(|line| line.contains("WARN")), "{:?}", quiet.lines());
 }
