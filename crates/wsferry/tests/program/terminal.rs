@@ -32,7 +32,12 @@ while True:
             print("exit", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
             break
     elif master in ready:
-        sys.stdout.write(os.read(master, 65536).decode())
+        try:
+            data = os.read(master, 65536)
+        except OSError:  # the program has ended
+            reading.remove(master)
+            continue
+        sys.stdout.write(data.decode())
         sys.stdout.flush()
 "#;
 
