@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::StatusCode;
 use hyper::server::conn::http1;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
 
 use super::Front;
 use super::answer::{Answerer, Caller};
@@ -22,8 +21,6 @@ use crate::session::Joining;
 
 /// How long an idle connection whose place is needed may take to end.
 const EVICTED: Duration = Duration::from_millis(200);
-/// How long a client may take the last of an answer, as long as it takes something.
-const FAREWELL_IN_ALL: Duration = Duration::from_secs(30);
 
 /// A connection whose handshake is done: what a session is made of.
 #[derive(Debug)]
@@ -89,8 +86,7 @@ pub async fn serve(
         (Some(_), _) | (None, Ok(())) => (Farewell::Polite, FAREWELL),
         (None, Err(_)) => (Farewell::Drop, FAREWELL),
     };
-    // What is still on its way then, the system sends by itself.
-    let _ = timeout(FAREWELL_IN_ALL, farewell(stream, how, patience)).await;
+    farewell(stream, how, patience).await;
     None
 }
 
