@@ -1,16 +1,31 @@
 //! The program: words typed by a person → a gateway that runs until it is told to stop.
 
-mod cli;
+mod args;
+mod banner;
+mod daemon;
+mod demo;
+mod failure;
+mod log;
+mod log_file;
+mod notify;
+mod output;
+mod pid_file;
+mod process_name;
+mod replay;
+mod serve;
+mod signals;
+mod streams;
+mod syslog;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::spare_the_connection();
-    let command = cli::parse(); // wrong usage ends here, with status 2
-    let code = cli::run(command).unwrap_or_else(|error| {
-        cli::say(&format!("wsferry: {}\n", cli::sentence(&error)));
+    streams::spare_the_connection();
+    let command = args::parse(); // wrong usage ends here, with status 2
+    let code = serve::run(command).unwrap_or_else(|error| {
+        output::stderr().say(&format!("wsferry: {}\n", failure::sentence(&error)));
         ExitCode::FAILURE
     });
-    cli::flush();
+    output::flush();
     code
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use tokio::process::Command;
-use wsferry::config;
+use wsferry_gateway::config;
 use wsferry_testkit::patience::{PATIENCE, soon};
 use wsferry_testkit::program::{Program, ReservedPort, Signal};
 use wsferry_testkit::raw::{FIN, Frame, Frames, TEXT, close, frame};

@@ -1,0 +1,94 @@
+//! What is spoken before a session: HTTP, the upgrade, files.
+//!
+//! A connection comes in at [`serve`]. The [`guard`] lets only well-formed request heads through to
+//! hyper; [`answer`] decides what each request gets; a connection that was upgraded leaves as a
+//! [`Session`](crate::session::Session).
+
+mod answer;
+mod connection;
+mod guard;
+mod pace;
+mod permits;
+mod refusal;
+mod refusal_time;
+mod response;
+mod route;
+mod secure;
+mod socket_io;
+mod web;
+
+pub use connection::{Handover, serve, turn_away};
+pub use guard::HeadRules;
+pub use permits::FilePermits;
+pub use refusal_time::RefusalTime;
+pub use route::{Route, TokenPlace};
+pub use web::{Files, Web};
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use http::HeaderMap;
+use tokio_util::sync::CancellationToken;
+use wsferry_proto::handshake::Subprotocol;
+
+use crate::auth::Policy;
+use crate::dial::Dialer;
+use crate::record::Taps;
+use crate::tls::Acceptor;
+
+/// When the target is dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dial {
+    /// After the handshake: a failure is a close code, which a page can read.
+    AfterAccept,
+    /// Before the handshake is answered: a failure is 502 or 504, which a load balancer can read.
+    BeforeAccept,
+}
+
+/// What all connections of a listener share.
+#[derive(Debug)]
+pub struct Front {
+    /// Who may connect.
+    pub policy: Policy,
+    /// The files that are served.
+    pub web: Option<Web>,
+    /// TLS on the same listeners.
+    pub tls: Option<Acceptor>,
+    /// Whether plain connections are refused.
+    pub tls_only: bool,
+    /// Whether files are for those only that the authentication plug-in lets in.
+    pub web_auth: bool,
+    /// Header fields that files are sent with.
+    pub headers: HeaderMap,
+    /// Where sessions lead.
+    pub route: Route,
+    /// Connects to targets.
+    pub dialer: Arc<Dialer>,
+    /// When the target is dialled.
+    pub dial: Dial,
+    /// How long a dial may take.
+    pub connect_timeout: Duration,
+    /// Which request heads pass.
+    pub heads: HeadRules,
+    /// Subprotocols that the target speaks, beyond those that any byte stream keeps.
+    pub subprotocols: Vec<Subprotocol>,
+    /// How long a request head may take in total.
+    pub header_timeout: Duration,
+    /// How long a client may take no byte of an answer.
+    pub write_timeout: Duration,
+    /// How many bytes of an answer a client must take in a second; 0: none.
+    pub file_min_rate: u64,
+    /// For connections that are sent files or wait for their next request.
+    pub files: Arc<FilePermits>,
+    /// Cancelled when the gateway stops.
+    pub drain: CancellationToken,
+    /// Stops the gateway; when it is cancelled no new session is begun.
+    pub stop: CancellationToken,
+    /// Whether one session is all that there may be.
+    pub run_once: bool,
+    /// Whether that session has begun.
+    pub had_session: AtomicBool,
+    /// What sees the payload of sessions.
+    pub taps: Taps,
+}

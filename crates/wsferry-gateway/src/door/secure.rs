@@ -1,0 +1,87 @@
+//! TLS or not: told apart by the first byte, so that both are served on one port.
+
+use std::io;
+
+use http::StatusCode;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::Front;
+use super::refusal::{FAREWELL, refuse};
+use crate::client::ClientAddress;
+use crate::error::words;
+use crate::events;
+use crate::net::{Farewell, Stream, farewell};
+use crate::tls::common_names;
+
+/// A connection that may speak HTTP now.
+pub(super) struct Secured {
+    pub(super) stream: Stream,
+    /// The common names of the client's certificate.
+    pub(super) common_names: Vec<String>,
+}
+
+/// Makes the connection what it is to be: TLS when its first byte says so. `None`: it has ended.
+pub(super) async fn secure(
+    mut stream: Stream,
+    client: ClientAddress,
+    front: &Front,
+) -> Option<Secured> {
+    let Some(tls) = &front.tls else {
+        return Some(Secured { stream, common_names: Vec::new() });
+    };
+    let until = Instant::now() + front.header_timeout;
+    let begins_with_tls = tokio::select! {
+        first = timeout_at(until, stream.begins_with_tls()) => first,
+        () = front.drain.cancelled() => return None,
+    };
+    // A client that says nothing, or is gone, is worth no line: with TLS or without.
+    let Ok(Ok(begins_with_tls)) = begins_with_tls else { return None };
+    if begins_with_tls {
+        let handshake = timeout_at(until, stream.accept_tls(tls.current()));
+        let handshake = tokio::select! {
+            handshake = handshake => handshake,
+            () = async {
+                front.drain.cancelled().await;
+                sleep(FAREWELL).await;
+            } => return None,
+        };
+        return match handshake {
+            Ok(handshake) => handshaken(handshake, client).await,
+            Err(_) => {
+                events::tls_failed(client, &"the TLS handshake took too long");
+                None
+            }
+        };
+    }
+    if front.tls_only {
+        let reason = "this port speaks TLS only: use https:// or wss://";
+        refuse(&mut stream, client, StatusCode::FORBIDDEN, reason, "").await;
+        farewell(stream, Farewell::Polite, FAREWELL).await;
+        return None;
+    }
+    Some(Secured { stream, common_names: Vec::new() })
+}
+
+/// Whether a client that is not served begins with TLS. One that says nothing soon does not.
+pub(super) async fn speaks_tls(stream: &Stream) -> bool {
+    matches!(timeout(FAREWELL, stream.begins_with_tls()).await, Ok(Ok(true)))
+}
+
+/// What became of a handshake.
+async fn handshaken(
+    handshake: Result<Stream, (io::Error, Stream)>,
+    client: ClientAddress,
+) -> Option<Secured> {
+    match handshake {
+        Ok(stream) => {
+            let common_names = stream.certificate().map(common_names).unwrap_or_default();
+            Some(Secured { stream, common_names })
+        }
+        Err((error, stream)) => {
+            events::tls_failed(client, &words(&error));
+            // The alert is on its way: a reset would overtake it.
+            farewell(stream, Farewell::Polite, FAREWELL).await;
+            None
+        }
+    }
+}

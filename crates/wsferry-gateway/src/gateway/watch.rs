@@ -1,0 +1,106 @@
+//! Files that change while the gateway runs: they are looked at about once a second, and when the
+//! operator says so, whether a client comes or not.
+//!
+//! Each kind has a loop of its own with at most one look under way, on a thread that may block. A look
+//! that does not come back costs that thread and one log line; what was read before stays in use.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{sleep, timeout};
+
+use crate::door::Front;
+use crate::events;
+use crate::tls::Reload;
+
+/// How often files are looked at.
+const EVERY: Duration = Duration::from_secs(1);
+/// A look that takes longer is told.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// Asks a gateway to look at its files now: certificates, authorities, tokens, keys.
+#[derive(Clone, Debug)]
+pub(super) struct Watched(Arc<watch::Sender<()>>);
+
+impl Watched {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(())))
+    }
+
+    /// Looks at all files now. What came of those that changed is in the log.
+    pub(super) fn look_now(&self) {
+        self.0.send_replace(());
+    }
+}
+
+/// Looks at the files of a gateway until the tasks are dropped.
+pub(super) fn begin(front: &Arc<Front>, watched: &Watched) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    if front.tls.is_some() {
+        let front = Arc::clone(front);
+        tasks.spawn(run("certificates", watched.0.subscribe(), move || certificates(&front)));
+    }
+    if front.dialer.speaks_tls() {
+        let front = Arc::clone(front);
+        tasks.spawn(run("authorities", watched.0.subscribe(), move || authorities(&front)));
+    }
+    if let Some(source) = front.route.source() {
+        let source = Arc::clone(source);
+        let mut asked = watched.0.subscribe();
+        tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = sleep(EVERY) => source.look().await,
+                    changed = asked.changed() => match changed {
+                        Ok(()) => source.prepare().await,
+                        Err(_) => return,
+                    },
+                }
+            }
+        });
+    }
+    tasks
+}
+
+async fn run(
+    what: &'static str,
+    mut asked: watch::Receiver<()>,
+    look: impl Fn() + Clone + Send + 'static,
+) {
+    loop {
+        tokio::select! {
+            () = sleep(EVERY) => {}
+            changed = asked.changed() => if changed.is_err() {
+                return;
+            },
+        }
+        let look = look.clone();
+        let mut looking = spawn_blocking(look);
+        if timeout(SLOW, &mut looking).await.is_err() {
+            events::look_is_slow(what, SLOW.as_secs());
+            let _ = looking.await;
+        }
+    }
+}
+
+fn certificates(front: &Front) {
+    let Some(tls) = &front.tls else { return };
+    match tls.reload() {
+        Some(Reload::Replaced) => {
+            events::certificate_replaced();
+            events::certificate_in_use(tls.validity().from, tls.validity().until);
+        }
+        Some(Reload::Failed(error)) => events::certificate_kept(&error),
+        None => {}
+    }
+}
+
+fn authorities(front: &Front) {
+    match front.dialer.reload() {
+        Some(Reload::Replaced) => events::authorities_replaced(),
+        Some(Reload::Failed(error)) => events::authorities_kept(&error),
+        None => {}
+    }
+}

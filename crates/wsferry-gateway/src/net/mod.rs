@@ -1,0 +1,32 @@
+//! Sockets: what the floors above need of the network, with the platform's differences kept in here.
+
+mod farewell;
+mod http;
+mod listen;
+mod resolve;
+mod secured;
+mod socket;
+mod socket_file;
+mod splice;
+mod stream;
+#[cfg(unix)]
+mod unix;
+
+/// The maximum number of pipes for moving bytes between sockets; each has two descriptors.
+pub const PIPES: usize = 128;
+
+/// The same in a process that may have no more than `limit` descriptors.
+pub fn pipes(limit: u64) -> usize {
+    usize::try_from(limit / 16).unwrap_or(usize::MAX).min(PIPES)
+}
+
+pub use farewell::{Farewell, Leaving, farewell};
+pub use http::{HttpClient, HttpError, LONGEST_BODY, Redirects, Reply, http_server};
+pub use listen::{Listener, bind, resolve_listen};
+pub use resolve::{ResolveError, Resolver};
+pub use socket::Socket;
+pub use socket_file::SocketFile;
+pub use splice::Pipe;
+pub use stream::Stream;
+#[cfg(unix)]
+pub use unix::{Inherited, activated, inherited, listen_unix};

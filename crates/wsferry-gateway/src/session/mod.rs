@@ -1,0 +1,218 @@
+//! One client joined to one target: dial, relay, end. What decides that a session may exist lies
+//! behind it; [`Session`] wants the proof.
+
+mod echo;
+mod replay;
+mod talk;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio_util::sync::DropGuard;
+use wsferry_proto::Kind;
+
+use crate::address::Address;
+use crate::auth::Admitted;
+use crate::client::ClientAddress;
+use crate::dial::Dialer;
+use crate::error::DialError;
+use crate::events;
+use crate::net::{Leaving, Stream};
+use crate::outcome::{Cause, Outcome};
+pub use crate::relay::Drain;
+use crate::relay::{self, Ended, Relay};
+use crate::tap::Tap;
+use talk::Talk;
+
+/// How sessions run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How the bytes are relayed.
+    pub relay: relay::Settings,
+    /// How long the target's name and connection may take.
+    pub connect_timeout: Duration,
+}
+
+/// What the front hands over when its handshake is done.
+#[derive(Debug)]
+pub struct Joining {
+    /// The proof that the client was let in.
+    pub admitted: Admitted,
+    /// Where it leads.
+    pub target: Address,
+    /// What sees all that is relayed.
+    pub tap: Option<Box<dyn Tap>>,
+    /// What data frames to this client are, where its subprotocol says so.
+    pub send: Option<Kind>,
+    /// The connection to the target, where it was made before the handshake was answered.
+    pub dialed: Option<Stream>,
+    /// Stops the gateway when the session is gone, however it goes: the only one of `--run-once`.
+    pub once: Option<DropGuard>,
+}
+
+/// A session that begins.
+#[derive(Debug)]
+pub struct Session {
+    /// Its number in the log.
+    pub id: u64,
+    /// Where the client comes from.
+    pub address: ClientAddress,
+    /// The client.
+    pub client: Stream,
+    /// What the client sent behind its handshake.
+    pub early: Bytes,
+    /// What was decided about it.
+    pub joining: Joining,
+}
+
+/// What of a session is still known at its end, for the log. Boxed while the session runs, because
+/// an idle one should hold little.
+#[derive(Debug)]
+struct Known {
+    id: u64,
+    address: ClientAddress,
+    target: Address,
+    started: Instant,
+    _once: Option<DropGuard>,
+}
+
+/// What a session has come to when it has begun.
+enum Begun {
+    /// Both sides are joined.
+    Joined(Box<Relay>),
+    /// There was no target to be joined to, or it is built in and the session is over.
+    Ended(Box<Ended>),
+}
+
+impl Session {
+    /// Runs the session to its end, with a log line at the start and one at the end.
+    ///
+    /// No async fn, which would hold its parameters twice; and what a session needs only to begin is
+    /// in a future of its own, which is gone when it runs.
+    pub fn run(
+        self: Box<Self>,
+        settings: Arc<Settings>,
+        dialer: Arc<Dialer>,
+        drain: Arc<Drain>,
+    ) -> impl Future<Output = ()> + Send {
+        let beginning = Box::pin(self.begin(settings, dialer, Arc::clone(&drain)));
+        async move {
+            let (known, begun) = beginning.await;
+            let ended = match begun {
+                Begun::Joined(relay) => relay.run(&drain, known.id).await,
+                Begun::Ended(ended) => *ended,
+            };
+            Box::pin(known.end(ended)).await;
+        }
+    }
+
+    async fn begin(
+        self: Box<Self>,
+        settings: Arc<Settings>,
+        dialer: Arc<Dialer>,
+        drain: Arc<Drain>,
+    ) -> (Box<Known>, Begun) {
+        let Self { id, address, client, early, joining } = *self;
+        let Joining { admitted, target, tap, send, dialed, once } = joining;
+        let started = Instant::now();
+        events::session_started(id, address, admitted.pass().identity.as_deref(), &target);
+        let known = Box::new(Known { id, address, target, started, _once: once });
+        let relay = &settings.relay.for_client(send);
+        let ended = match &known.target {
+            Address::Echo => Box::pin(echo::run(client, early, relay, drain.token(), tap)).await,
+            Address::Recording(recording) => {
+                Box::pin(replay::run(client, early, recording, relay, drain.token(), tap)).await
+            }
+            target => match dial(dialed, &dialer, target, settings.connect_timeout).await {
+                Ok(dialed) => {
+                    let relay = Relay::new(client, dialed, &early, relay, tap);
+                    return (known, Begun::Joined(Box::new(relay)));
+                }
+                Err(error) => refuse(client, error, relay).await,
+            },
+        };
+        (known, Begun::Ended(Box::new(ended)))
+    }
+}
+
+impl Known {
+    /// Leaves both sides, at the same time, and tells how the session ended as soon as it is known
+    /// whether the client got its end.
+    async fn end(self: Box<Self>, ended: Ended) {
+        let duration = self.started.elapsed();
+        let until = ended.leave_by.into();
+        let leave = |(stream, how)| Leaving::new(stream, how, until);
+        let (mut client, target) = (ended.client.map(leave), ended.target.map(leave));
+        let outcome = Outcome {
+            cause: ended.cause,
+            close_code: ended.close_code,
+            is_cut: true,
+            to_target: ended.to_target,
+            to_client: ended.to_client,
+            duration,
+        };
+        let mut telling = Telling { known: &self, outcome };
+        let leave_client = async {
+            let is_delivered = match &mut client {
+                Some(client) => client.deliver().await,
+                None => true,
+            };
+            let is_cut = ended.is_cut || !is_delivered;
+            telling.outcome.is_cut = is_cut;
+            drop(telling); // the log's line
+            match client {
+                Some(mut client) if is_cut => client.abort(),
+                Some(client) => client.end().await,
+                None => {}
+            }
+        };
+        let leave_target = async {
+            if let Some(mut target) = target {
+                target.deliver().await;
+                target.end().await;
+            }
+        };
+        tokio::join!(leave_client, leave_target);
+    }
+}
+
+/// Tells how a session ended when it is dropped: a client that is still being left then, because the
+/// gateway stops, was cut.
+struct Telling<'a> {
+    known: &'a Known,
+    outcome: Outcome,
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        let (known, outcome) = (self.known, &mut self.outcome);
+        if outcome.is_cut {
+            outcome.close_code = 1006;
+        }
+        events::session_ended(known.id, known.address, &known.target, outcome);
+    }
+}
+
+/// The connection to the target, which may be there already.
+async fn dial(
+    dialed: Option<Stream>,
+    dialer: &Dialer,
+    target: &Address,
+    limit: Duration,
+) -> Result<Stream, DialError> {
+    match dialed {
+        Some(stream) => Ok(stream),
+        None => dialer.dial(target, limit).await,
+    }
+}
+
+/// Tells a client by a Close that its target cannot be reached: a page can read that, and could not
+/// read an HTTP status.
+async fn refuse(client: Stream, error: DialError, settings: &relay::Settings) -> Ended {
+    let cause = match error {
+        DialError::TimedOut => Cause::ConnectTimeout(error.to_string()),
+        other => Cause::TargetUnreachable(other.to_string()),
+    };
+    Talk::new(client, &[], settings).end(cause, (0, 0)).await
+}

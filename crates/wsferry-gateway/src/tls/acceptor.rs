@@ -1,0 +1,207 @@
+//! TLS towards clients: the configuration made of files, and made again when they change.
+//!
+//! Who accepts a connection takes the configuration of the moment, and waits for nothing. Looking at
+//! the files is for a thread that may block ([`Acceptor::reload`]).
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{self, Ticketer};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::sign::SingleCertAndKey;
+
+use super::{Ciphers, MinVersion, Password, TlsError, Validity, authority, key};
+use crate::sys::Stamp;
+
+/// What TLS towards clients is made of.
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    /// The certificate chain in PEM, the server's own first.
+    pub cert: PathBuf,
+    /// The private key in PEM; `None`: it is in the certificate's file.
+    pub key: Option<PathBuf>,
+    /// The password of the key, where it is encrypted.
+    pub key_password: Option<Password>,
+    /// Who signs the certificates of clients; `None`: clients are not asked for one.
+    pub clients: Option<ClientAuthority>,
+    /// The lowest version spoken.
+    pub versions: MinVersion,
+    /// The ciphers, in order of preference.
+    pub ciphers: Ciphers,
+}
+
+/// Whose signature a client's certificate must have. Without a certificate no client comes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientAuthority {
+    /// The CAs that the system trusts.
+    System,
+    /// The CAs in a file, PEM.
+    File(PathBuf),
+}
+
+/// What became of files that changed.
+#[derive(Debug)]
+pub enum Reload {
+    /// New connections get the new certificate.
+    Replaced,
+    /// The new files are not good; new connections get the old certificate. Told once per change.
+    Failed(TlsError),
+}
+
+/// Gives the configuration of the moment.
+#[derive(Debug)]
+pub struct Acceptor {
+    settings: ServerSettings,
+    loaded: RwLock<Loaded>,
+    /// The files as they were when they were last read, with success or without.
+    files: Mutex<Vec<Option<Stamp>>>,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    config: Arc<ServerConfig>,
+    validity: Validity,
+}
+
+impl Acceptor {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// A sentence that names the file and what is wrong with it.
+    pub fn open(settings: ServerSettings) -> Result<Self, TlsError> {
+        // Seen before they are read: what changes in between is read again.
+        let files = settings.stamps();
+        let loaded = Loaded::read(&settings)?;
+        Ok(Self { settings, loaded: RwLock::new(loaded), files: Mutex::new(files) })
+    }
+
+    /// The configuration for a new connection.
+    pub fn current(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner).config)
+    }
+
+    /// Looks at the files, and reads them again where they have changed. It blocks. `None` where
+    /// nothing changed.
+    pub fn reload(&self) -> Option<Reload> {
+        let mut known = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = self.settings.stamps();
+        if files == *known {
+            return None;
+        }
+        *known = files;
+        Some(match Loaded::read(&self.settings) {
+            Ok(loaded) => {
+                *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+                Reload::Replaced
+            }
+            Err(error) => Reload::Failed(error),
+        })
+    }
+
+    /// From when until when the certificate of the moment is valid. Nothing here refuses an expired
+    /// one: that is worth a warning.
+    pub fn validity(&self) -> Validity {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).validity
+    }
+}
+
+impl ServerSettings {
+    fn stamps(&self) -> Vec<Option<Stamp>> {
+        let authority = match &self.clients {
+            Some(ClientAuthority::File(path)) => Some(path),
+            Some(ClientAuthority::System) | None => None,
+        };
+        let files = [Some(&self.cert), self.key.as_ref(), authority];
+        files.into_iter().flatten().map(|path| Stamp::of(path).ok()).collect()
+    }
+}
+
+impl Loaded {
+    fn read(settings: &ServerSettings) -> Result<Self, TlsError> {
+        let mut provider = aws_lc_rs::default_provider();
+        let suites = settings.ciphers.suites();
+        let has_order = suites.is_some();
+        if let Some(suites) = suites {
+            provider.cipher_suites = suites;
+        }
+        let provider = Arc::new(provider);
+        let password = settings.key_password.as_ref();
+        let (pair, validity) =
+            key::pair(&settings.cert, settings.key.as_deref(), password, &provider)?;
+        let clients = match &settings.clients {
+            Some(authority) => authority.verifier(&provider)?,
+            None => WebPkiClientVerifier::no_client_auth(),
+        };
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(settings.versions.versions())
+            .map_err(|error| TlsError::Setup { reason: error.to_string() })?
+            .with_client_cert_verifier(clients)
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
+        // A list given by the operator is in the order of preference. Without one the client, who
+        // knows whether it has AES in hardware, chooses.
+        config.ignore_client_order = has_order;
+        // A client that offers others only (h2) is refused in the handshake, as RFC 7301 wants it;
+        // one that offers nothing is not.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // Resumption needs no memory here: the client keeps its session, sealed with a key that
+        // changes every six hours, and with every reload.
+        config.ticketer =
+            Ticketer::new().map_err(|error| TlsError::Setup { reason: error.to_string() })?;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        // One WebSocket needs one ticket to come back; the library's default is two.
+        config.send_tls13_tickets = 1;
+        Ok(Self { config: Arc::new(config), validity })
+    }
+}
+
+impl ClientAuthority {
+    fn verifier(
+        &self,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+        let roots = match self {
+            Self::System => authority::of_system()?.0,
+            Self::File(path) => authority::of_file(path)?.0,
+        };
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+            .build()
+            .map_err(|error| TlsError::Setup { reason: error.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use wsferry_testkit::pki::Pki;
+
+    fn acceptor(pki: &Pki) -> Acceptor {
+        let pair = pki.server("server");
+        let settings = ServerSettings {
+            cert: pair.cert,
+            key: Some(pair.key),
+            key_password: None,
+            clients: None,
+            versions: MinVersion::default(),
+            ciphers: Ciphers::default(),
+        };
+        Acceptor::open(settings).unwrap()
+    }
+
+    #[test]
+    fn while_one_reads_the_files_others_get_the_old_configuration_at_once() {
+        let pki = Pki::new();
+        let acceptor = acceptor(&pki);
+        let before = acceptor.current();
+        fs::remove_file(&acceptor.settings.cert).unwrap();
+        let reading = acceptor.files.lock().unwrap();
+        assert!(Arc::ptr_eq(&before, &acceptor.current()));
+        drop(reading);
+        assert!(matches!(acceptor.reload(), Some(Reload::Failed(_))));
+        assert!(Arc::ptr_eq(&before, &acceptor.current()));
+        assert!(acceptor.reload().is_none(), "it is told once");
+    }
+}

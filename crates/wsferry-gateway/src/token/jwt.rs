@@ -1,0 +1,138 @@
+//! Tokens that say themselves where they lead (`--token-plugin JWTTokenApi`): JSON Web Tokens with
+//! the claims `host` and `port`, believed if they are signed with the key of a file.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use thiserror::Error;
+
+use super::pair;
+use super::{LookUp, LookUpError, Looking, Token, TokenSource};
+use crate::address::Address;
+use crate::events;
+use crate::sys::{OffWorker, Stamp, open_file};
+use crate::token::jose::{Key, KeyError};
+
+/// The most bytes of a key file that are read.
+const MAX_SIZE: u64 = 64 * 1024;
+
+/// Why a key file is of no use.
+#[derive(Debug, Error)]
+pub enum KeyFileError {
+    /// It cannot be read.
+    #[error("the key file {path} cannot be read: {error}")]
+    Read {
+        /// Its path.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// There is no key in it.
+    #[error("the key file {path} cannot be used: {error}")]
+    Key {
+        /// Its path.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: KeyError,
+    },
+}
+
+/// A look-up that takes longer, because the file system does not answer, has failed.
+const DEADLINE: Duration = Duration::from_secs(3);
+
+/// Signed tokens.
+#[derive(Debug)]
+pub struct TokenJwt {
+    file: Arc<KeyFile>,
+    file_system: OffWorker,
+}
+
+impl TokenJwt {
+    /// Signed tokens that are checked with the key in this file: PEM, a JWK, or a secret in
+    /// base64url. It is read again when it has changed; while there is no good key in it the old one
+    /// stays.
+    ///
+    /// # Errors
+    /// The file cannot be read, or there is no key in it.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, KeyFileError> {
+        let file = Arc::new(KeyFile::open(path.into())?);
+        Ok(Self { file, file_system: OffWorker::new(DEADLINE) })
+    }
+}
+
+impl TokenSource for TokenJwt {
+    fn look_up<'a>(&'a self, token: &'a Token) -> LookUp<'a> {
+        let (file, token) = (Arc::clone(&self.file), token.clone());
+        Box::pin(async move {
+            // It asks the file system, and opening an RSA envelope takes a millisecond.
+            let looked_up = self.file_system.run(move || find(&file, &token)).await;
+            looked_up.map_err(|stuck| LookUpError::Unavailable(stuck.to_string()))?
+        })
+    }
+
+    fn look(&self) -> Looking<'_> {
+        let file = Arc::clone(&self.file);
+        Box::pin(async move {
+            // What does not answer is told at a look-up.
+            let _ = self.file_system.run(move || drop(file.key())).await;
+        })
+    }
+}
+
+fn find(file: &KeyFile, token: &Token) -> Result<Address, LookUpError> {
+    let claims = file
+        .key()
+        .claims(token.as_str(), SystemTime::now())
+        .map_err(|flaw| LookUpError::Unknown(flaw.to_string()))?;
+    pair::target(&claims).map_err(LookUpError::Unknown)
+}
+
+/// The file, and what was read of it.
+#[derive(Debug)]
+struct KeyFile {
+    path: PathBuf,
+    read: Mutex<Read>,
+}
+
+#[derive(Debug)]
+struct Read {
+    /// The file when it was last read, whatever came of it; `None`: it was not there.
+    stamp: Option<Stamp>,
+    key: Arc<Key>,
+}
+
+impl KeyFile {
+    fn open(path: PathBuf) -> Result<Self, KeyFileError> {
+        let (stamp, key) = read(&path)?;
+        Ok(Self { path, read: Mutex::new(Read { stamp: Some(stamp), key }) })
+    }
+
+    /// The key that is in the file now, or the last good one.
+    fn key(&self) -> Arc<Key> {
+        let stamp = Stamp::of(&self.path).ok();
+        let mut known = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.stamp != stamp {
+            match read(&self.path) {
+                Ok((stamp, key)) => *known = Read { stamp: Some(stamp), key },
+                Err(error) => {
+                    events::key_kept(&error);
+                    known.stamp = stamp;
+                }
+            }
+        }
+        Arc::clone(&known.key)
+    }
+}
+
+fn read(path: &Path) -> Result<(Stamp, Arc<Key>), KeyFileError> {
+    let failed = |error| KeyFileError::Read { path: path.to_owned(), error };
+    // The stamp is older than the contents: a change in between is seen at the next look-up.
+    let (file, metadata) = open_file(path).map_err(failed)?;
+    let mut contents = Vec::new();
+    file.take(MAX_SIZE).read_to_end(&mut contents).map_err(failed)?;
+    let key = Key::read(&contents);
+    let key = key.map_err(|error| KeyFileError::Key { path: path.to_owned(), error })?;
+    Ok((Stamp::new(&metadata), Arc::new(key)))
+}

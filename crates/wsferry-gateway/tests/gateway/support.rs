@@ -1,0 +1,103 @@
+//! A gateway that runs beside the test.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use wsferry_gateway::address::Address;
+use wsferry_gateway::config::{ListenAddress, plain};
+use wsferry_gateway::error::StartError;
+use wsferry_gateway::gateway::{Config, Gateway};
+use wsferry_gateway::wrap::Ended;
+use wsferry_testkit::patience::soon;
+use wsferry_testkit::raw::{Answer, Client, Raw};
+
+/// What `wsferry --heartbeat 0 127.0.0.1:0 TARGET` runs with: no timer wakes a session that an event
+/// should have woken.
+pub fn config(target: impl Display) -> Config {
+    let listen = "127.0.0.1:0".parse::<ListenAddress>().unwrap();
+    let mut config = plain(listen, target.to_string().parse::<Address>().unwrap());
+    config.session.relay.keep_alive = None;
+    config
+}
+
+/// The same with something changed.
+pub fn config_with(target: impl Display, change: impl FnOnce(&mut Config)) -> Config {
+    let mut config = config(target);
+    change(&mut config);
+    config
+}
+
+/// A gateway that runs; it is stopped at the latest when this is dropped.
+pub struct Running {
+    address: SocketAddr,
+    stop: CancellationToken,
+    ended: JoinHandle<Result<Ended, StartError>>,
+}
+
+impl Running {
+    pub async fn start(config: Config) -> Self {
+        Self::of(Gateway::bind(config).await.unwrap())
+    }
+
+    /// One that was bound by the test.
+    pub fn of(gateway: Gateway) -> Self {
+        let address = gateway.addresses()[0];
+        let stop = gateway.stop_token();
+        Self { address, stop, ended: tokio::spawn(gateway.run()) }
+    }
+
+    /// One that leads to `target`, without any flag.
+    pub async fn to(target: impl Display) -> Self {
+        Self::start(config(target)).await
+    }
+
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub async fn raw(&self) -> Raw {
+        Raw::connect(self.address).await
+    }
+
+    pub async fn client(&self) -> Client {
+        Client::open(self.address).await
+    }
+
+    /// The first answer to a request.
+    pub async fn ask(&self, request: impl AsRef<[u8]>) -> Answer {
+        let mut raw = self.raw().await;
+        raw.send(request).await;
+        raw.answer().await
+    }
+
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits until `run` has returned.
+    pub async fn ended(&mut self) {
+        soon(&mut self.ended).await.unwrap().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Time that passes as events: connections that say nothing and are closed for it.
+pub struct Clock(Running);
+
+impl Clock {
+    pub async fn start(tick: Duration) -> Self {
+        Self(Running::start(config_with("echo:", |config| config.header_timeout = tick)).await)
+    }
+
+    pub async fn tick(&self) {
+        self.0.raw().await.end().await;
+    }
+}
