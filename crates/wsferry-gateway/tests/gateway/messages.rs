@@ -22,7 +22,7 @@ const MIB: usize = 1 << 20;
 
 /// Lets bytes of the target lie ready before the gateway reads any of them: a Ping's answer proves
 /// that the gateway waits, and all is written while its only thread is this one.
-async fn lay_ready(frames: &mut Frames<Side>, target: &mut Side, bytes: &[u8]) {
+async fn lay_ready(rig: &Rig, frames: &mut Frames<Side>, target: &mut Side, bytes: &[u8]) {
     soon(frames.stream().write_all(&frame(FIN | PING, b""))).await.unwrap();
     soon(frames.stream().flush()).await.unwrap();
     assert_eq!(soon(frames.next()).await.unwrap().first, FIN | PONG);
@@ -34,6 +34,7 @@ async fn lay_ready(frames: &mut Frames<Side>, target: &mut Side, bytes: &[u8]) {
     let done =
         std::future::poll_fn(|cx| std::task::Poll::Ready(writing.as_mut().poll(cx).is_ready()));
     assert!(tokio::task::coop::unconstrained(done).await, "{} bytes do not fit", bytes.len());
+    rig.until_delivered();
 }
 
 /// The lengths of the messages that `length` bytes came in.
@@ -78,7 +79,7 @@ async fn what_lies_ready_is_one_message_up_to_the_largest() {
             let (mut frames, mut target) = rig.open().await;
             let bytes = DOWN.bytes(0, ready);
             for round in 0..7 {
-                lay_ready(&mut frames, &mut target, &bytes).await;
+                lay_ready(&rig, &mut frames, &mut target, &bytes).await;
                 let got = lengths(&mut frames, &bytes, FIN | BINARY).await;
                 assert_eq!(got, [ready], "{row}, round {round}");
             }
@@ -89,7 +90,7 @@ async fn what_lies_ready_is_one_message_up_to_the_largest() {
             warm_up(&mut frames, &mut target, 64 * KIB).await;
             let bytes = DOWN.bytes(0, ready);
             for round in 0..7 {
-                lay_ready(&mut frames, &mut target, &bytes).await;
+                lay_ready(&rig, &mut frames, &mut target, &bytes).await;
                 let got = lengths(&mut frames, &bytes, FIN | BINARY).await;
                 assert_eq!(got, cut(ready, 64 * KIB), "{row}, {ready}, round {round}");
             }
@@ -112,7 +113,7 @@ async fn no_message_is_larger_than_was_asked_for() {
             }
             let ready = 50_000.min(most * 100);
             let bytes = DOWN.bytes(0, ready);
-            lay_ready(&mut frames, &mut target, &bytes).await;
+            lay_ready(&rig, &mut frames, &mut target, &bytes).await;
             let got = lengths(&mut frames, &bytes, FIN | BINARY).await;
             assert_eq!(got, cut(ready, most), "wss {secure}, {kin:?}, splice {splice}, {most}");
         }
@@ -130,7 +131,7 @@ async fn text_is_cut_by_the_same_rule_but_never_inside_a_character() {
             })
             .await;
             let (mut frames, mut target) = rig.open().await;
-            lay_ready(&mut frames, &mut target, text.as_bytes()).await;
+            lay_ready(&rig, &mut frames, &mut target, text.as_bytes()).await;
             let got = lengths(&mut frames, text.as_bytes(), FIN | TEXT).await;
             assert_eq!(
                 got,
@@ -148,7 +149,7 @@ async fn what_came_before_an_end_in_the_same_moment_is_delivered_whole() {
         for ready in [1, 16_384, 20_000, 50_000] {
             let (mut frames, mut target) = rig.open().await;
             let bytes = DOWN.bytes(0, ready);
-            lay_ready(&mut frames, &mut target, &bytes).await;
+            lay_ready(&rig, &mut frames, &mut target, &bytes).await;
             target.shutdown().await.unwrap();
             assert_eq!(lengths(&mut frames, &bytes, FIN | BINARY).await, [ready]);
             let last = soon(frames.next()).await.unwrap();

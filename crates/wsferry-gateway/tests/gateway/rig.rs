@@ -2,6 +2,7 @@
 //! sockets, with splice or without.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::{TcpStream, UnixListener};
@@ -36,6 +37,8 @@ pub(crate) struct Rig {
     pub(crate) gateway: Running,
     targets: mpsc::UnboundedReceiver<Side>,
     secure: bool,
+    /// The target's port; `None` for a Unix socket, which hands bytes over as they are written.
+    port: Option<u16>,
     /// The last client's socket.
     socket: Option<TcpStream>,
     _folder: tempfile::TempDir,
@@ -46,14 +49,20 @@ impl Rig {
         let pki = Pki::new();
         let folder = tempfile::tempdir().unwrap();
         let (send, targets) = mpsc::unbounded_channel::<Side>();
-        let name = match kin {
+        let (name, port) = match kin {
             Kin::Tcp => {
                 let mut target = targets::by_hand().await;
-                let name = target.address().to_string();
-                tokio::spawn(
-                    async move { while send.send(Box::new(target.report().await)).is_ok() {} },
-                );
-                name
+                let address = target.address();
+                tokio::spawn(async move {
+                    loop {
+                        let stream = target.report().await;
+                        stream.set_nodelay(true).unwrap();
+                        if send.send(Box::new(stream)).is_err() {
+                            return;
+                        }
+                    }
+                });
+                (address.to_string(), Some(address.port()))
             }
             Kin::Unix => {
                 let path: PathBuf = folder.path().join("target");
@@ -63,15 +72,21 @@ impl Rig {
                         let _ = send.send(Box::new(stream));
                     }
                 });
-                format!("unix_socket:{}", path.display())
+                (format!("unix_socket:{}", path.display()), None)
             }
             Kin::Tls => {
                 let mut target = crate::tls::by_hand(&pki.server("target")).await;
-                let name = target.address().to_string();
-                tokio::spawn(
-                    async move { while send.send(Box::new(target.report().await)).is_ok() {} },
-                );
-                name
+                let address = target.address();
+                tokio::spawn(async move {
+                    loop {
+                        let stream = target.report().await;
+                        stream.get_ref().0.set_nodelay(true).unwrap();
+                        if send.send(Box::new(stream)).is_err() {
+                            return;
+                        }
+                    }
+                });
+                (address.to_string(), Some(address.port()))
             }
         };
         let (ca, pair) = (pki.ca(), pki.server("gateway"));
@@ -87,13 +102,25 @@ impl Rig {
             change(config);
         });
         let gateway = Running::start(config).await;
-        Self { pki, gateway, targets, secure, socket: None, _folder: folder }
+        Self { pki, gateway, targets, secure, port, socket: None, _folder: folder }
     }
 
     /// Waits until the last client is reset; it reads and writes nothing for that.
     pub(crate) async fn reset(&self) {
         let socket = self.socket.as_ref().unwrap();
         soon(socket.ready(Interest::ERROR)).await.unwrap();
+    }
+
+    /// Waits until all that the target wrote lies in the gateway's socket: on a busy machine even the
+    /// loopback delivers later than the write returns. It holds the thread, so that the gateway, which
+    /// shares it, reads nothing meanwhile.
+    pub(crate) fn until_delivered(&self) {
+        let Some(port) = self.port else { return };
+        let deadline = Instant::now() + PATIENCE;
+        while has_unacknowledged(port) {
+            assert!(Instant::now() < deadline, "what the target wrote does not arrive");
+            std::thread::yield_now();
+        }
     }
 
     /// A session: the client's side and the target's.
@@ -111,6 +138,18 @@ impl Rig {
         let frames = Frames::open(side).await;
         (frames, soon(self.targets.recv()).await.unwrap())
     }
+}
+
+/// Whether a TCP socket of this machine with this local port has bytes that were not acknowledged
+/// (proc(5), `/proc/net/tcp`: local address, remote address, state, tx_queue:rx_queue, in hex).
+fn has_unacknowledged(port: u16) -> bool {
+    let end = format!(":{port:04X}");
+    let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    sockets.lines().skip(1).any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let established = fields[3] == "01";
+        established && fields[1].ends_with(&end) && !fields[4].starts_with("00000000:")
+    })
 }
 
 /// Every kind: whether the client speaks TLS, what the target is, whether splicing is allowed.
