@@ -141,7 +141,7 @@ impl Rig {
 }
 
 /// Whether a TCP socket of this machine with this local port has bytes that were not acknowledged
-/// (proc(5), `/proc/net/tcp`: local address, remote address, state, tx_queue:rx_queue, in hex).
+/// (proc(5), `/proc/net/tcp`: local address, remote address, state, `tx_queue:rx_queue`, in hex).
 fn has_unacknowledged(port: u16) -> bool {
     let end = format!(":{port:04X}");
     let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
