@@ -37,6 +37,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &[]),
     ("tracing", &["events"]),
     ("hyper", &["door"]),
+    ("httparse", &["door"]),
+    ("httpdate", &["door"]),
     ("tower_http", &["door"]),
     ("socket2", &["net", "sys"]),
     ("libc", &["net", "sys"]),

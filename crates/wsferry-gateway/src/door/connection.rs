@@ -1,26 +1,23 @@
 //! One connection from its first byte to its end, or to its session.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use hyper::server::conn::http1;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
-use super::Front;
-use super::answer::{Answerer, Caller};
-use super::guard::{Guard, Rejection};
-use super::permits::Permits;
+use super::caller::Caller;
+use super::connection_end::ConnectionEnd;
+use super::head_reader::{HeadError, HeadReader, PlainHead, RequestHead};
+use super::permits::{Held, Permits};
 use super::refusal::{FAREWELL, TLS_HANDSHAKE, alert, refuse};
 use super::secure::{Secured, secure, speaks_tls};
+use super::{Front, files, upgrade};
 use crate::client::ClientAddress;
 use crate::net::{Farewell, Stream, farewell};
 use crate::session::Joining;
-
-/// How long an idle connection whose place is needed may take to end.
-const EVICTED: Duration = Duration::from_millis(200);
 
 /// A connection whose handshake is done: what a session is made of.
 #[derive(Debug)]
@@ -33,9 +30,6 @@ pub struct Handover {
     pub joining: Joining,
 }
 
-/// What hyper may hold of a connection, where heads need no more.
-const HYPER_BUFFER: usize = 64 * 1024;
-
 /// Serves HTTP on a connection until it ends or becomes a session. The permit is given back when its
 /// first request is answered.
 pub async fn serve(
@@ -44,50 +38,87 @@ pub async fn serve(
     handshake: OwnedSemaphorePermit,
     front: Arc<Front>,
 ) -> Option<Handover> {
-    let permits = Permits::new(handshake);
-    // Boxed: a handshake is over soon, and needs much room.
-    let Secured { stream, common_names } = Box::pin(secure(stream, client, &front)).await?;
-    let guard = Guard::new(stream, &front, permits.clone());
-    let joining = Arc::new(Mutex::new(None));
-    let answerer = Answerer {
-        front: Arc::clone(&front),
-        client: Arc::new(Caller { address: client, common_names }),
-        in_flight: guard.in_flight(),
-        joining: Arc::clone(&joining),
-        permits: permits.clone(),
+    // What is over soon and needs much room is boxed, here and below.
+    let Secured { stream, common_names } = if front.tls.is_some() {
+        Box::pin(secure(stream, client, &front)).await?
+    } else {
+        Secured { stream, common_names: Vec::new() }
     };
-    let mut builder = http1::Builder::new();
-    // hyper has to hold the largest head that the guard lets pass.
-    builder.half_close(true).max_buf_size(front.heads.max_size.max(HYPER_BUFFER));
-    let mut connection = builder.serve_connection(guard, answerer);
-    // An error is one of the socket, or a rejection that the guard tells below.
-    let ended = tokio::select! {
-        ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
-        () = front.drain.cancelled() => {
-            std::pin::Pin::new(&mut connection).graceful_shutdown();
-            poll_fn(|cx| connection.poll_without_shutdown(cx)).await
+    let caller = Caller { address: client, common_names };
+    let mut reader = HeadReader::new(stream, front.heads);
+    let held = Held::from(handshake);
+    match first_head(&mut reader, &front).await {
+        Ok(RequestHead::Upgrade(head)) => {
+            Box::pin(upgrade::serve(reader, head, &caller, held, &front)).await
         }
-    };
-    let (mut stream, early, rejection) = connection.into_parts().io.into_parts();
-    let joining = joining.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let (Some(joining), Ok(())) = (joining, &ended) {
-        return Some(Handover { stream, early, joining });
+        Ok(RequestHead::Other(first)) => {
+            Box::pin(serve_files(reader, first, caller, held, front)).await
+        }
+        Err(end) => {
+            Box::pin(leave(reader, end, client, held, &front)).await;
+            None
+        }
     }
-    if rejection.is_some() && front.tls.is_none() && early.first() == Some(&TLS_HANDSHAKE) {
-        let reason = "the client speaks TLS (https:// or wss://), and this port has no certificate";
-        alert(&mut stream, client, StatusCode::BAD_REQUEST, reason, "--cert FILE").await;
-    } else if let Some((status, reason)) = rejection.and_then(Rejection::answer) {
-        refuse(&mut stream, client, status, reason, "").await;
-    }
-    permits.answered();
-    let (how, patience) = match (rejection, ended) {
-        (Some(Rejection::Slow), _) => (Farewell::Abort, FAREWELL),
-        (Some(Rejection::Evicted), _) => (Farewell::Polite, EVICTED),
-        (Some(_), _) | (None, Ok(())) => (Farewell::Polite, FAREWELL),
-        (None, Err(_)) => (Farewell::Drop, FAREWELL),
+}
+
+/// Reads the first head within its time.
+async fn first_head(reader: &mut HeadReader, front: &Front) -> Result<RequestHead, ConnectionEnd> {
+    let head = tokio::select! {
+        head = timeout(front.header_timeout, poll_fn(|cx| reader.poll_next(cx))) => head,
+        () = front.drain.cancelled() => return Err(ConnectionEnd::Done),
     };
+    match head {
+        Ok(Ok(Some(head))) => Ok(head),
+        Ok(Ok(None)) => Err(ConnectionEnd::Done),
+        Ok(Err(HeadError::Fault(fault))) => Err(ConnectionEnd::Fault(fault)),
+        Ok(Err(HeadError::Io(_))) => Err(ConnectionEnd::Failed),
+        Err(_) => Err(ConnectionEnd::timed_out(reader)),
+    }
+}
+
+/// Serves files first, and a session if a later request asks for one.
+async fn serve_files(
+    reader: HeadReader,
+    first: PlainHead,
+    caller: Caller,
+    held: Held,
+    front: Arc<Front>,
+) -> Option<Handover> {
+    let caller = Arc::new(caller);
+    let permits = Permits::new(held);
+    let (reader, then) = files::serve(reader, first, &caller, &permits, &front).await;
+    let held = permits.take();
+    match then {
+        Ok(head) => upgrade::serve(reader, head, &caller, held, &front).await,
+        Err(end) => {
+            leave(reader, end, caller.address, held, &front).await;
+            None
+        }
+    }
+}
+
+/// Leaves a connection, with an answer to what was no request.
+async fn leave(
+    reader: HeadReader,
+    end: ConnectionEnd,
+    client: ClientAddress,
+    mut held: Held,
+    front: &Front,
+) {
+    let (mut stream, arrived) = reader.into_parts();
+    if let Some((status, reason)) = end.answer() {
+        if front.tls.is_none() && arrived.first() == Some(&TLS_HANDSHAKE) {
+            let reason =
+                "the client speaks TLS (https:// or wss://), and this port has no certificate";
+            let status = StatusCode::BAD_REQUEST;
+            alert(&mut stream, client, status, reason, "--cert FILE").await;
+        } else {
+            refuse(&mut stream, client, status, reason, "").await;
+        }
+    }
+    held.answered();
+    let (how, patience) = end.farewell();
     farewell(stream, how, patience).await;
-    None
 }
 
 /// Answers 503 to a connection that is one too many, without reading what it wants. One that speaks

@@ -1,24 +1,34 @@
 //! What is spoken before a session: HTTP, the upgrade, files.
 //!
-//! A connection comes in at [`serve`]. The [`guard`] lets only well-formed request heads through to
-//! hyper; [`answer`] decides what each request gets; a connection that was upgraded leaves as a
-//! [`Session`](crate::session::Session).
+//! A connection comes in at [`serve`]. The [`head_reader`] lets only well-formed request heads
+//! through. One that asks for WebSocket is answered at once ([`upgrade`]) and leaves as a
+//! [`Session`](crate::session::Session); the others are left to hyper ([`files`]), with a [`guard`]
+//! below it. [`decide`] says what each request gets.
 
 mod answer;
+mod caller;
 mod connection;
+mod connection_end;
+mod decide;
+mod files;
 mod guard;
+mod head_reader;
+mod in_flight;
 mod pace;
+mod parse;
 mod permits;
 mod refusal;
 mod refusal_time;
+mod rejection;
 mod response;
 mod route;
 mod secure;
 mod socket_io;
+mod upgrade;
 mod web;
 
 pub use connection::{Handover, serve, turn_away};
-pub use guard::HeadRules;
+pub use head_reader::HeadRules;
 pub use permits::FilePermits;
 pub use refusal_time::RefusalTime;
 pub use route::{Route, TokenPlace};

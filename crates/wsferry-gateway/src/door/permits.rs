@@ -59,19 +59,39 @@ impl FilePermits {
     }
 }
 
-/// The permits of one connection.
+/// The permits of one connection, while hyper and the guard below it share them.
 #[derive(Clone, Debug)]
 pub(super) struct Permits(Arc<Mutex<Held>>);
 
-#[derive(Debug)]
-struct Held {
+/// What a connection holds.
+#[derive(Debug, Default)]
+pub(super) struct Held {
     handshake: Option<OwnedSemaphorePermit>,
     file: Option<OwnedSemaphorePermit>,
 }
 
+impl From<OwnedSemaphorePermit> for Held {
+    /// It has a permit for its handshake.
+    fn from(handshake: OwnedSemaphorePermit) -> Self {
+        Self { handshake: Some(handshake), file: None }
+    }
+}
+
+impl Held {
+    /// The request head was answered.
+    pub(super) fn answered(&mut self) {
+        self.handshake = None;
+    }
+}
+
 impl Permits {
-    pub(super) fn new(handshake: OwnedSemaphorePermit) -> Self {
-        Self(Arc::new(Mutex::new(Held { handshake: Some(handshake), file: None })))
+    pub(super) fn new(held: Held) -> Self {
+        Self(Arc::new(Mutex::new(held)))
+    }
+
+    /// What is held, for one that does not share it any more.
+    pub(super) fn take(&self) -> Held {
+        std::mem::take(&mut *self.held())
     }
 
     /// The request is one for a file: whether there is a permit for that.
@@ -88,13 +108,7 @@ impl Permits {
 
     /// The request head was answered.
     pub(super) fn answered(&self) {
-        self.held().handshake = None;
-    }
-
-    /// The connection becomes a session.
-    pub(super) fn release(&self) {
-        let mut held = self.held();
-        (held.handshake, held.file) = (None, None);
+        self.held().answered();
     }
 
     /// The connection is idle.

@@ -6,7 +6,7 @@ use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use super::response;
+use super::answer;
 use crate::client::ClientAddress;
 use crate::events;
 use crate::net::Stream;
@@ -30,7 +30,7 @@ pub(super) async fn refuse(
     remedy: &str,
 ) {
     events::refused(client, status, reason, remedy);
-    write(stream, &response::raw(status, reason)).await;
+    write(stream, &answer::to_no_request(status, reason)).await;
 }
 
 /// The same for a client that speaks TLS, with which no handshake is made.

@@ -1,46 +1,20 @@
-//! Answers that are not files.
+//! Answers that are not files, and the fields that all have.
 
 use bytes::Bytes;
 use http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
-    SEC_WEBSOCKET_PROTOCOL, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use wsferry_proto::handshake::{Refusal, Upgrade};
 
-/// The body of every answer.
+/// The body of an answer that hyper sends.
 pub(super) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
-
-/// 101.
-pub(super) fn switching_protocols(upgrade: Upgrade) -> Response<Body> {
-    let mut response = Response::new(body(""));
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, upgrade.accept);
-    if let Some(subprotocol) = upgrade.subprotocol {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
-    }
-    response
-}
-
-/// A refusal of the handshake's rules.
-pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
-    let mut response = sentence(refusal.status, refusal.reason);
-    for (name, value) in refusal.fields() {
-        let name = HeaderName::from_static(name);
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
-}
 
 /// A status with one sentence. The connection ends after it, so that nothing that follows a refused
 /// handshake is ever read as a request.
-pub(super) fn sentence(status: StatusCode, reason: &str) -> Response<Body> {
-    let mut response = Response::new(body(&format!("{reason}\n")));
+pub(super) fn sentence(status: StatusCode, reason: &str) -> Response<String> {
+    let mut response = Response::new(format!("{reason}\n"));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -55,8 +29,7 @@ pub(super) fn sentence(status: StatusCode, reason: &str) -> Response<Body> {
 
 /// A page.
 pub(super) fn html(page: impl Into<Bytes>) -> Response<Body> {
-    let page = Full::new(page.into());
-    let mut response = Response::new(page.map_err(|never| match never {}).boxed_unsync());
+    let mut response = Response::new(body(page));
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, html);
     response
@@ -78,21 +51,7 @@ pub(super) fn replace(headers: &mut HeaderMap, fields: &HeaderMap) {
     }
 }
 
-/// The bytes of an answer that is written without hyper, because what came was no request.
-pub(super) fn raw(status: StatusCode, reason: &str) -> Vec<u8> {
-    let reason = format!("{reason}\n");
-    let retry = if status == StatusCode::SERVICE_UNAVAILABLE { "retry-after: 5\r\n" } else { "" };
-    format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\n\
-         connection: close\r\ncache-control: no-store\r\n{retry}x-content-type-options: nosniff\r\n\
-         referrer-policy: no-referrer\r\n\r\n{reason}",
-        reason.len()
-    )
-    .into_bytes()
-}
-
-fn body(text: &str) -> Body {
-    Full::new(Bytes::copy_from_slice(text.as_bytes()))
-        .map_err(|never| match never {})
-        .boxed_unsync()
+/// Text, or what else is in memory, as the body of an answer.
+pub(super) fn body(content: impl Into<Bytes>) -> Body {
+    Full::new(content.into()).map_err(|never| match never {}).boxed_unsync()
 }

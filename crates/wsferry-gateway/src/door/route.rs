@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use wsferry_proto::HostName;
 
 use super::RefusalTime;
-use super::answer::No;
+use super::rejection::Rejection;
 use crate::address::Address;
 use crate::events;
 use crate::request::Request;
@@ -62,7 +62,7 @@ impl Route {
     }
 
     /// The target of a request. Whatever is wrong with a token, the client is told the same.
-    pub(super) async fn target(&self, request: &Request<'_>) -> Result<Address, No> {
+    pub(super) async fn target(&self, request: &Request<'_>) -> Result<Address, Rejection> {
         match self {
             Self::Fixed(target) => Ok(target.clone()),
             Self::Token { source, place, refusals } => {
@@ -85,7 +85,7 @@ impl Route {
                 found.map_err(|error| match error {
                     LookUpError::Unknown(why) => {
                         events::token_refused(request.client.address, &why);
-                        No::UnknownToken
+                        Rejection::UnknownToken
                     }
                     LookUpError::Unavailable(why) => unavailable(request, &why),
                 })
@@ -95,7 +95,7 @@ impl Route {
                     let why = "the auth service has named none (X-Target)";
                     events::token_refused(request.client.address, why);
                     let reason = "no target for this client".to_owned();
-                    return Err(No::Other(StatusCode::FORBIDDEN, reason));
+                    return Err(Rejection::Other(StatusCode::FORBIDDEN, reason));
                 }
                 let mut named = request.parameters(ADDRESS);
                 let (Some(first), None) = (named.next(), named.next()) else {
@@ -139,21 +139,24 @@ fn as_written<'r>(request: &'r Request<'_>, name: &'r str) -> &'r str {
 pub(super) const NO_TARGET: &str = "no target for this token";
 
 /// 403, the same for every token that leads nowhere; what it was is in the log.
-fn no_target(request: &Request<'_>, why: &str) -> No {
+fn no_target(request: &Request<'_>, why: &str) -> Rejection {
     events::token_refused(request.client.address, why);
-    No::Other(StatusCode::FORBIDDEN, NO_TARGET.to_owned())
+    Rejection::Other(StatusCode::FORBIDDEN, NO_TARGET.to_owned())
 }
 
 /// 403, the same for every address that may not be chosen.
-fn no_address(request: &Request<'_>, why: &str) -> No {
+fn no_address(request: &Request<'_>, why: &str) -> Rejection {
     events::token_refused(request.client.address, why);
     let reason =
         "?address= has to name one target of the gateway's list, written as it stands there";
-    No::Other(StatusCode::FORBIDDEN, reason.to_owned())
+    Rejection::Other(StatusCode::FORBIDDEN, reason.to_owned())
 }
 
 /// 503: a source that is down lets nobody in.
-fn unavailable(request: &Request<'_>, why: &str) -> No {
+fn unavailable(request: &Request<'_>, why: &str) -> Rejection {
     events::token_source_failed(request.client.address, why);
-    No::Other(StatusCode::SERVICE_UNAVAILABLE, "the token cannot be looked up now".to_owned())
+    Rejection::Other(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the token cannot be looked up now".to_owned(),
+    )
 }

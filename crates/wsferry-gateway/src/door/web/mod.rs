@@ -85,7 +85,7 @@ impl Web {
                 answered.unwrap_or_else(|stuck| {
                     events::files_stuck(&stuck);
                     let reason = "the files cannot be read now";
-                    response::sentence(StatusCode::SERVICE_UNAVAILABLE, reason)
+                    response::sentence(StatusCode::SERVICE_UNAVAILABLE, reason).map(response::body)
                 })
             }
         };
@@ -188,11 +188,11 @@ fn redirect(uri: &http::Uri) -> Response<Body> {
     if let Ok(target) = HeaderValue::from_str(&target) {
         headers.insert(LOCATION, target);
     }
-    response
+    response.map(response::body)
 }
 
 fn not_found() -> Response<Body> {
     let mut response = response::sentence(StatusCode::NOT_FOUND, "not found");
     response.headers_mut().remove(http::header::CONNECTION);
-    response
+    response.map(response::body)
 }

@@ -1,0 +1,20 @@
+//! The connection that requests come by.
+
+use crate::client::ClientAddress;
+use crate::request::Client;
+
+/// Who is at the other end of a connection.
+#[derive(Debug)]
+pub(super) struct Caller {
+    /// Where it comes from.
+    pub(super) address: ClientAddress,
+    /// The common names of its certificate.
+    pub(super) common_names: Vec<String>,
+}
+
+impl Caller {
+    /// The same as what a request carries of it.
+    pub(super) fn client(&self) -> Client<'_> {
+        Client { address: self.address, common_names: &self.common_names }
+    }
+}

@@ -1,0 +1,62 @@
+//! How a connection ends that becomes no session.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use wsferry_proto::head::Fault;
+
+use super::head_reader::HeadReader;
+use super::refusal::FAREWELL;
+use crate::net::Farewell;
+
+/// How long an idle connection whose place is needed may take to end.
+const EVICTED: Duration = Duration::from_millis(200);
+
+/// How a connection ends that becomes no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ConnectionEnd {
+    /// The client has ended, or the last answer was the end.
+    Done,
+    /// The socket has failed.
+    Failed,
+    /// What came is no request head.
+    Fault(Fault),
+    /// A head was begun and not finished in time.
+    HeadTimeout,
+    /// Nothing came in time: there is nobody to answer.
+    Silence,
+    /// The client takes too little of its answer, or nothing at all.
+    Slow,
+    /// Its place is needed while it is idle.
+    Evicted,
+}
+
+impl ConnectionEnd {
+    /// No head was whole in time.
+    pub(super) fn timed_out(reader: &HeadReader) -> Self {
+        if reader.arrived().is_empty() { Self::Silence } else { Self::HeadTimeout }
+    }
+
+    /// The status and the sentence of the answer, if there is one.
+    pub(super) const fn answer(self) -> Option<(StatusCode, &'static str)> {
+        match self {
+            Self::Fault(fault) => Some((fault.status(), fault.as_str())),
+            Self::HeadTimeout => {
+                Some((StatusCode::REQUEST_TIMEOUT, "the request head took too long"))
+            }
+            _ => None,
+        }
+    }
+
+    /// How the socket is left, and within which time.
+    pub(super) const fn farewell(self) -> (Farewell, Duration) {
+        match self {
+            Self::Failed => (Farewell::Drop, FAREWELL),
+            Self::Slow => (Farewell::Abort, FAREWELL),
+            Self::Evicted => (Farewell::Polite, EVICTED),
+            Self::Done | Self::Fault(_) | Self::HeadTimeout | Self::Silence => {
+                (Farewell::Polite, FAREWELL)
+            }
+        }
+    }
+}

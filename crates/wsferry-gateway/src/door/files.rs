@@ -1,0 +1,120 @@
+//! Requests that ask for no session: hyper reads them and writes the answers, which are files or
+//! refusals.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::request::Parts;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use wsferry_proto::handshake::{self, Refusal};
+
+use super::caller::Caller;
+use super::connection_end::ConnectionEnd;
+use super::guard::Guard;
+use super::head_reader::{HeadReader, PlainHead};
+use super::in_flight::{InFlight, Tracked};
+use super::permits::Permits;
+use super::rejection::Rejection;
+use super::response::{self, Body};
+use super::{Front, decide};
+use crate::events;
+
+/// What hyper may hold of a connection, where heads need no more.
+const HYPER_BUFFER: usize = 64 * 1024;
+
+/// Answers requests, from one whose head was read already, until one asks for a session or there are
+/// no more: the head of that one, or how the connection ends.
+pub(super) async fn serve(
+    reader: HeadReader,
+    first: PlainHead,
+    caller: &Arc<Caller>,
+    permits: &Permits,
+    front: &Arc<Front>,
+) -> (HeadReader, Result<Box<Parts>, ConnectionEnd>) {
+    let guard = Guard::new(reader, first, front, permits.clone());
+    let answerer = Answerer {
+        front: Arc::clone(front),
+        caller: Arc::clone(caller),
+        in_flight: guard.in_flight(),
+        permits: permits.clone(),
+    };
+    let mut builder = http1::Builder::new();
+    // hyper has to hold the largest head that the guard lets pass.
+    builder.half_close(true).max_buf_size(front.heads.max_size.max(HYPER_BUFFER));
+    let mut connection = builder.serve_connection(guard, answerer);
+    let ended = tokio::select! {
+        ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
+        () = front.drain.cancelled() => {
+            Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|cx| connection.poll_without_shutdown(cx)).await
+        }
+    };
+    let (reader, upgrade, end) = connection.into_parts().io.into_parts();
+    let then = match (end, ended) {
+        (Some(end), _) => Err(end),
+        (None, Err(_)) => Err(ConnectionEnd::Failed),
+        (None, Ok(())) => upgrade.ok_or(ConnectionEnd::Done),
+    };
+    (reader, then)
+}
+
+/// Answers the requests of one connection.
+#[derive(Debug)]
+struct Answerer {
+    front: Arc<Front>,
+    caller: Arc<Caller>,
+    in_flight: InFlight,
+    permits: Permits,
+}
+
+impl Service<Request<Incoming>> for Answerer {
+    type Response = Response<Tracked>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let mark = self.in_flight.begin();
+        let front = Arc::clone(&self.front);
+        let caller = Arc::clone(&self.caller);
+        let permits = self.permits.clone();
+        Box::pin(async move {
+            let (head, _) = request.into_parts(); // a body is never read: its request is the last one
+            let response = match answer(&front, &caller, &head, &permits).await {
+                Ok(response) => response,
+                Err(rejection) => {
+                    permits.answered();
+                    rejection.tell(caller.address, &head.headers).map(response::body)
+                }
+            };
+            Ok(response.map(|body| Tracked::new(body, mark)))
+        })
+    }
+}
+
+/// The file that is asked for, with its head.
+async fn answer(
+    front: &Front,
+    caller: &Caller,
+    head: &Parts,
+    permits: &Permits,
+) -> Result<Response<Body>, Rejection> {
+    decide::file(front, caller, head).await?;
+    let Some(web) = &front.web else { return Err(Refusal::UPGRADE_REQUIRED.into()) };
+    if !permits.change_to_file(&front.files) {
+        return Err(Rejection::Busy);
+    }
+    let mut response = web.answer(head).await;
+    response::replace(response.headers_mut(), &front.headers);
+    // Behind such a head no request is read: this answer is the last one.
+    if handshake::announces_body(&head.headers) || head.headers.contains_key(UPGRADE) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    events::served(caller.address, response.status(), head.uri.path());
+    Ok(response)
+}

@@ -1,0 +1,115 @@
+//! A decided no before a session: what the log and the client are told.
+
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, Response, StatusCode};
+use wsferry_proto::handshake::Refusal;
+
+use super::response;
+use super::route::NO_TARGET;
+use crate::auth::{Blocked, Denial};
+use crate::client::ClientAddress;
+use crate::error::DialError;
+use crate::events;
+
+/// A no to a request, whoever decided it.
+#[derive(Debug)]
+pub(super) enum Rejection {
+    /// The rules of the handshake did.
+    Rule(Refusal),
+    /// The policy did.
+    Policy(Denial),
+    /// Too many files are being sent.
+    Busy,
+    /// The token was looked up, and leads nowhere.
+    UnknownToken,
+    /// The source of the client failed too often.
+    Blocked(Blocked),
+    /// Something else, with its status and one sentence.
+    Other(StatusCode, String),
+}
+
+impl From<Refusal> for Rejection {
+    fn from(refusal: Refusal) -> Self {
+        Self::Rule(refusal)
+    }
+}
+
+impl From<Denial> for Rejection {
+    fn from(denial: Denial) -> Self {
+        Self::Policy(denial)
+    }
+}
+
+impl From<Blocked> for Rejection {
+    fn from(blocked: Blocked) -> Self {
+        Self::Blocked(blocked)
+    }
+}
+
+impl Rejection {
+    /// 503.
+    pub(super) fn unavailable(reason: &str) -> Self {
+        Self::Other(StatusCode::SERVICE_UNAVAILABLE, reason.to_owned())
+    }
+
+    /// 502 or 504: the target was dialled before the answer, and was not reached.
+    pub(super) fn cannot_dial(error: &DialError) -> Self {
+        let status = match error {
+            DialError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        Self::Other(status, format!("the target cannot be reached: {error}"))
+    }
+
+    /// Logs it, with the Origin among `headers`, and gives the answer for the client.
+    pub(super) fn tell(&self, client: ClientAddress, headers: &HeaderMap) -> Response<String> {
+        let log = |status, reason: &str, remedy: &str| {
+            events::request_refused(client, headers, status, reason, remedy);
+        };
+        match self {
+            Self::Rule(refusal) => {
+                log(refusal.status, refusal.reason, "");
+                let mut response = response::sentence(refusal.status, refusal.reason);
+                for &(name, value) in refusal.fields() {
+                    let name = HeaderName::from_static(name);
+                    response.headers_mut().insert(name, HeaderValue::from_static(value));
+                }
+                response
+            }
+            Self::Policy(denial) => {
+                log(denial.status, &denial.reason, &denial.remedy);
+                let mut response = response::sentence(denial.status, &denial.reason);
+                if let Some(challenge) = &denial.challenge {
+                    response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+                }
+                response
+            }
+            Self::Busy => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let reason = "too many files are being sent";
+                events::refused(client, status, reason, "--max-connections");
+                let mut response = response::sentence(status, reason);
+                response.headers_mut().insert(RETRY_AFTER, 1.into());
+                response
+            }
+            Self::UnknownToken => {
+                log(StatusCode::FORBIDDEN, NO_TARGET, "");
+                response::sentence(StatusCode::FORBIDDEN, NO_TARGET)
+            }
+            Self::Blocked(Blocked { remaining }) => {
+                // A line for each would be a guesser's way to fill the log: the first one was told.
+                let seconds = remaining.as_secs_f64().ceil();
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                let reason =
+                    format!("too many wrong passwords or tokens: try again in {seconds} s");
+                let mut response = response::sentence(status, &reason);
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds as u64));
+                response
+            }
+            Self::Other(status, reason) => {
+                log(*status, reason, "");
+                response::sentence(*status, reason)
+            }
+        }
+    }
+}

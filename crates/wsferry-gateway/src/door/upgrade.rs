@@ -1,0 +1,62 @@
+//! The short way of a handshake: its head was judged and parsed once, and the answer is written from
+//! here, without hyper.
+
+use std::future::poll_fn;
+use std::io;
+use std::time::Duration;
+
+use http::request::Parts;
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
+
+use super::caller::Caller;
+use super::connection_end::ConnectionEnd;
+use super::head_reader::HeadReader;
+use super::permits::Held;
+use super::{Front, Handover, answer, decide};
+use crate::net::{Stream, farewell};
+
+/// Answers a request for a session: 101, or a refusal, which ends the connection.
+pub(super) async fn serve(
+    reader: HeadReader,
+    head: Box<Parts>,
+    caller: &Caller,
+    mut held: Held,
+    front: &Front,
+) -> Option<Handover> {
+    let decided = decide::upgrade(front, caller, &head).await;
+    let (mut stream, early) = reader.into_parts();
+    let limit = front.write_timeout;
+    let end = match decided {
+        Ok((upgrade, joining)) => {
+            drop((held, head));
+            match write(&mut stream, &answer::switching_protocols(&upgrade), limit).await {
+                Ok(()) => return Some(Handover { stream, early, joining }),
+                Err(end) => end,
+            }
+        }
+        Err(rejection) => {
+            held.answered();
+            let response = rejection.tell(caller.address, &head.headers);
+            let bytes = answer::with_body(head.version, &response);
+            write(&mut stream, &bytes, limit).await.err().unwrap_or(ConnectionEnd::Done)
+        }
+    };
+    let (how, patience) = end.farewell();
+    farewell(stream, how, patience).await;
+    None
+}
+
+/// Writes within `limit`; 0: however long it takes.
+async fn write(stream: &mut Stream, bytes: &[u8], limit: Duration) -> Result<(), ConnectionEnd> {
+    let writing = async {
+        stream.write_all(bytes).await?;
+        poll_fn(|cx| stream.poll_flush(cx)).await
+    };
+    let written: io::Result<()> = if limit.is_zero() {
+        writing.await
+    } else {
+        timeout(limit, writing).await.map_err(|_| ConnectionEnd::Slow)?
+    };
+    written.map_err(|_| ConnectionEnd::Failed)
+}
