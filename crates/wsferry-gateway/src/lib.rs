@@ -24,4 +24,5 @@ pub mod sys;
 pub mod tap;
 pub mod tls;
 pub mod token;
+pub mod web;
 pub mod wrap;

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use wsferry_gateway::address::Address;
 use wsferry_gateway::config::{Config, Listen, Reached, RouteSettings};
-use wsferry_gateway::door::Files;
 use wsferry_gateway::gateway::Gateway;
+use wsferry_gateway::web::Files;
 
 /// The first line of a log that is not standard error.
 pub(crate) fn log(config: &Config, gateway: &Gateway) {

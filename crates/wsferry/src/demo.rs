@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use wsferry_gateway::address::Address;
 use wsferry_gateway::config::{self, ListenAddress};
-use wsferry_gateway::door::Files;
+use wsferry_gateway::web::Files;
 use wsferry_proto::HostName;
 
 use crate::args::{Demo, Log};

@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use wsferry_gateway::address::{Address, Recording, Speed};
 use wsferry_gateway::config::{self, Config, ListenAddress};
-use wsferry_gateway::door::Files;
 use wsferry_gateway::record::{self, Summary};
+use wsferry_gateway::web::Files;
 
 use crate::args::{Log, Process};
 use crate::serve::{aside, serve};

@@ -21,9 +21,9 @@ use super::head_reader::{HeadReader, PlainHead};
 use super::in_flight::{InFlight, Tracked};
 use super::permits::Permits;
 use super::rejection::Rejection;
-use super::response::{self, Body};
 use super::{Front, decide};
 use crate::events;
+use crate::web::response::{self, Body};
 
 /// What hyper may hold of a connection, where heads need no more.
 const HYPER_BUFFER: usize = 64 * 1024;

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use crate::web::response::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use pin_project_lite::pin_project;
-
-use super::response::Body;
 
 /// Whether an answer is being sent: from the head of its request until its body is done.
 #[derive(Clone, Debug, Default)]

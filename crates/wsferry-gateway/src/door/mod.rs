@@ -20,19 +20,16 @@ mod permits;
 mod refusal;
 mod refusal_time;
 mod rejection;
-mod response;
 mod route;
 mod secure;
 mod socket_io;
 mod upgrade;
-mod web;
 
 pub use connection::{Handover, serve, turn_away};
 pub use head_reader::HeadRules;
 pub use permits::FilePermits;
 pub use refusal_time::RefusalTime;
 pub use route::{Route, TokenPlace};
-pub use web::{Files, Web};
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -46,6 +43,7 @@ use crate::auth::Policy;
 use crate::dial::Dialer;
 use crate::record::Taps;
 use crate::tls::Acceptor;
+use crate::web::Web;
 
 /// When the target is dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

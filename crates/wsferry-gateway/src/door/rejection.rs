@@ -4,12 +4,12 @@ use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
 use wsferry_proto::handshake::Refusal;
 
-use super::response;
 use super::route::NO_TARGET;
 use crate::auth::{Blocked, Denial};
 use crate::client::ClientAddress;
 use crate::error::DialError;
 use crate::events;
+use crate::web::response;
 
 /// A no to a request, whoever decided it.
 #[derive(Debug)]

@@ -8,10 +8,11 @@ use wsferry_proto::handshake::Subprotocol;
 
 use super::Listen;
 use crate::address::Address;
-use crate::door::{Dial, Files, HeadRules, TokenPlace};
+use crate::door::{Dial, HeadRules, TokenPlace};
 use crate::net::Resolver;
 use crate::record::Traffic;
 use crate::tls::{ConnectorSettings, ServerSettings};
+use crate::web::Files;
 use crate::wrap::{self, SourcePort};
 use crate::{auth, session, token};
 

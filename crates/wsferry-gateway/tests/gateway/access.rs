@@ -5,9 +5,9 @@ use std::path::Path;
 use wsferry_gateway::auth::{Policy, Reach};
 use wsferry_gateway::config::ListenAddress;
 use wsferry_gateway::config::{allow_host, allow_origin};
-use wsferry_gateway::door::Files;
 use wsferry_gateway::gateway::Config;
 use wsferry_gateway::request::{Client, Request};
+use wsferry_gateway::web::Files;
 use wsferry_testkit::raw::HANDSHAKE;
 
 use crate::support::{Running, config_with};

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use wsferry_gateway::door::Files;
 use wsferry_gateway::gateway::Config;
+use wsferry_gateway::web::Files;
 use wsferry_testkit::patience::{soon, within};
 use wsferry_testkit::raw::{BINARY, FIN, HANDSHAKE, Raw};
 use wsferry_testkit::targets::End;

@@ -5,8 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::io::AsyncWriteExt;
 use wsferry_gateway::auth;
 use wsferry_gateway::config::plugin;
-use wsferry_gateway::door::{Files, TokenPlace};
+use wsferry_gateway::door::TokenPlace;
 use wsferry_gateway::gateway::{Config, RouteSettings};
+use wsferry_gateway::web::Files;
 use wsferry_testkit::raw::{Answer, HANDSHAKE};
 use wsferry_testkit::targets;
 

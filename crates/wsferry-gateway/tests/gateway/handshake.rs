@@ -1,11 +1,7 @@
 //! The opening handshake: docs/protocol.md §1, every row by raw sockets, whole and byte by byte.
 
-use tokio::io::AsyncWriteExt;
-use wsferry_proto::Kind;
 use wsferry_testkit::patience::PATIENCE;
-use wsferry_testkit::raw::{
-    Answer, BINARY, CONTINUATION, Client, FIN, HANDSHAKE, PING, Raw, TEXT, close, frame,
-};
+use wsferry_testkit::raw::{Answer, BINARY, CONTINUATION, FIN, HANDSHAKE, PING, close, frame};
 use wsferry_testkit::targets::{self, End};
 
 use crate::support::{Running, config_with};
@@ -32,11 +28,11 @@ pub(crate) fn and(lines: &[&str]) -> String {
     request + "\r\n\r\n"
 }
 
-const HOST: &str = "Host: localhost";
+pub(crate) const HOST: &str = "Host: localhost";
 const UPGRADE: &str = "Upgrade: websocket";
-const CONNECTION: &str = "Connection: Upgrade";
-const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
-const VERSION: &str = "Sec-WebSocket-Version: 13";
+pub(crate) const CONNECTION: &str = "Connection: Upgrade";
+pub(crate) const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+pub(crate) const VERSION: &str = "Sec-WebSocket-Version: 13";
 pub(crate) const GET: &str = "GET /chat HTTP/1.1";
 
 /// Sends a request whole and byte by byte, and checks each answer. After a refusal that `closes`, a
@@ -272,7 +268,7 @@ async fn what_is_not_an_upgrade_gets_426_where_nothing_is_served() {
 async fn a_request_of_socket_io_is_told_what_it_is_and_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("index.html"), "hello").unwrap();
-    let web = wsferry_gateway::door::Files::Directory(directory.path().to_owned());
+    let web = wsferry_gateway::web::Files::Directory(directory.path().to_owned());
     let gateways = [
         gateway().await,
         Running::start(config_with("echo:", |config| config.web = Some(web))).await,
@@ -297,24 +293,6 @@ async fn a_request_of_socket_io_is_told_what_it_is_and_what_to_do() {
         // Without its version it is a path like others.
         let plain = but(&[(GET, "GET /socket.io/ HTTP/1.1")]);
         assert_eq!(gateway.ask(plain).await.status, 101);
-    }
-}
-
-#[tokio::test]
-async fn a_head_that_asks_for_an_upgrade_gets_an_answer_and_the_connection_ends_or_goes_on() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("index.html"), "hello").unwrap();
-    let web = wsferry_gateway::door::Files::Directory(directory.path().to_owned());
-    let gateway = Running::start(config_with("echo:", |config| config.web = Some(web))).await;
-    let mut raw = gateway.raw().await;
-    raw.send(but(&[(GET, "HEAD / HTTP/1.1")])).await;
-    let answer = raw.try_answer(false).await.unwrap();
-    assert_eq!(answer.status, 200);
-    if answer.field("connection") == "close" {
-        assert_eq!(raw.end().await, (Vec::new(), End::Fin));
-    } else {
-        raw.send(HANDSHAKE).await;
-        assert_eq!(raw.answer().await.status, 101);
     }
 }
 
@@ -403,256 +381,4 @@ async fn a_body_announced_on_an_upgrade_gets_400_and_the_end() {
     ] {
         check(&gateway, and(&[line]), 400, true).await;
     }
-}
-
-#[tokio::test]
-async fn an_upgrade_of_http_1_0_gets_426_and_never_101() {
-    let gateway = gateway().await;
-    for (host, connection) in [
-        (HOST, "Connection: Upgrade"),
-        (HOST, "Connection: keep-alive, Upgrade"),
-        (HOST, "Connection: Upgrade\r\nConnection: keep-alive"),
-    ] {
-        let changes = [(GET, "GET /chat HTTP/1.0"), (CONNECTION, connection), (HOST, host)];
-        let answer = check(&gateway, but(&changes), 426, true).await;
-        assert_eq!(answer.field("sec-websocket-version"), "13");
-        assert!(answer.text().contains("proxy_http_version 1.1"), "{}", answer.text());
-    }
-}
-
-#[tokio::test]
-async fn in_websockifys_place_an_upgrade_of_http_1_0_gets_101_when_it_is_otherwise_whole() {
-    let change =
-        |config: &mut wsferry_gateway::gateway::Config| config.heads.upgrades_http_1_0 = true;
-    let gateway = Running::start(config_with("echo:", change)).await;
-    let old =
-        |more: &[(&str, &str)]| but(&[&[(GET, "GET /chat?a=%20HTTP/1.0 HTTP/1.0")], more].concat());
-    for request in [
-        old(&[]),
-        old(&[(CONNECTION, "Connection: keep-alive, Upgrade")]),
-        format!("\r\n{}", old(&[])),
-        old(&[(HOST, "Host: localhost\r\nX: GET / HTTP/1.0")]),
-    ] {
-        check(&gateway, request, 101, false).await;
-    }
-    let mut raw = gateway.raw().await;
-    raw.send([old(&[]).as_bytes(), &frame(FIN | BINARY, b"early")].concat()).await;
-    assert_eq!(raw.answer().await.status, 101);
-    assert_eq!(raw.into_client().payload(5).await, b"early");
-    for (request, status) in [
-        (old(&[(HOST, "")]), 400),
-        (old(&[(KEY, "")]), 400),
-        (old(&[(VERSION, "")]), 426),
-        (old(&[(VERSION, "Sec-WebSocket-Version: 13\r\nOrigin: http://evil.example")]), 403),
-        (old(&[(VERSION, "Sec-WebSocket-Version: 13\r\nTransfer-Encoding: chunked")]), 400),
-        (old(&[(CONNECTION, "")]), 426),
-    ] {
-        check(&gateway, request, status, true).await;
-    }
-}
-
-#[tokio::test]
-async fn a_file_of_http_1_0_needs_no_host_and_its_connection_ends() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("index.html"), "hello").unwrap();
-    let web = wsferry_gateway::door::Files::Directory(directory.path().to_owned());
-    let gateway = Running::start(config_with("echo:", |config| config.web = Some(web))).await;
-    for head in ["GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"] {
-        let mut raw = gateway.raw().await;
-        raw.send(head).await;
-        let answer = raw.answer().await;
-        assert_eq!((answer.status, &*answer.text()), (200, "hello"), "{head}");
-        assert!(!answer.has("transfer-encoding"), "{answer:?}");
-        assert_eq!(raw.end().await, (Vec::new(), End::Fin));
-    }
-    let mut raw = gateway.raw().await;
-    raw.send("HEAD / HTTP/1.0\r\n\r\n").await;
-    assert_eq!(raw.try_answer(false).await.unwrap().status, 200);
-    assert_eq!(raw.end().await, (Vec::new(), End::Fin));
-    for (head, status) in [
-        ("GET /nothing HTTP/1.0\r\n\r\n", 404),
-        ("GET http://localhost/ HTTP/1.0\r\n\r\n", 200),
-        ("GET http://evil.example/ HTTP/1.0\r\n\r\n", 403),
-        ("GET / HTTP/1.0\r\nHost: evil.example\r\n\r\n", 403),
-        ("GET / HTTP/1.0\r\nHost:\r\n\r\n", 400),
-        ("GET / HTTP/1.0\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400),
-        ("POST / HTTP/1.0\r\n\r\n", 405),
-        ("GET / HTTP/1.1\r\n\r\n", 400),
-    ] {
-        assert_eq!(gateway.ask(head).await.status, status, "{head}");
-    }
-}
-
-#[tokio::test]
-async fn an_empty_subprotocol_field_is_as_good_as_none() {
-    let gateway = gateway().await;
-    for lines in [
-        &["Sec-WebSocket-Protocol:"][..],
-        &["Sec-WebSocket-Protocol: \t "],
-        &["Sec-WebSocket-Protocol:", "Sec-WebSocket-Protocol: "],
-    ] {
-        let answer = check(&gateway, and(lines), 101, false).await;
-        assert!(!answer.has("sec-websocket-protocol"), "{lines:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_subprotocol_that_no_byte_stream_keeps_is_left_out_unless_it_is_named() {
-    let gateway = gateway().await;
-    let offer = |offered: &str| and(&[&format!("Sec-WebSocket-Protocol: {offered}")]);
-    for promise in ["xmpp", "text.ircv3.net", "graphql-transport-ws", "wamp.2.json"] {
-        let answer = check(&gateway, offer(promise), 400, true).await;
-        assert!(answer.text().contains("--subprotocol"), "{}", answer.text());
-        let answer = check(&gateway, offer(&format!("{promise}, mqtt")), 101, false).await;
-        assert_eq!(answer.field("sec-websocket-protocol"), "mqtt");
-    }
-    let change = |config: &mut wsferry_gateway::gateway::Config| {
-        config.subprotocols = vec!["text.ircv3.net".parse().unwrap()];
-    };
-    let gateway = Running::start(config_with("echo:", change)).await;
-    let answer = check(&gateway, offer("binary.ircv3.net, text.ircv3.net"), 101, false).await;
-    assert_eq!(answer.field("sec-websocket-protocol"), "text.ircv3.net");
-    check(&gateway, offer("xmpp"), 400, true).await;
-}
-
-#[tokio::test]
-async fn the_subprotocols_text_and_binary_mean_what_they_say_for_that_client() {
-    for send in [Kind::Binary, Kind::Text] {
-        let mut target = targets::by_hand().await;
-        let change =
-            |config: &mut wsferry_gateway::gateway::Config| config.session.relay.send = send;
-        let gateway = Running::start(config_with(target.address(), change)).await;
-        for (line, first) in [
-            ("Sec-WebSocket-Protocol: text", FIN | TEXT),
-            ("Sec-WebSocket-Protocol: binary", FIN | BINARY),
-            ("Sec-WebSocket-Protocol: text, binary", FIN | BINARY),
-            ("X: y", FIN | if send == Kind::Text { TEXT } else { BINARY }),
-        ] {
-            let mut raw = gateway.raw().await;
-            raw.send(and(&[line])).await;
-            assert_eq!(raw.answer().await.status, 101);
-            let mut connection = target.report().await;
-            connection.write_all("h\u{e9}".as_bytes()).await.unwrap();
-            let frame = raw.into_client().frame().await;
-            assert_eq!((frame.first, &frame.payload[..]), (first, "h\u{e9}".as_bytes()), "{line}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn the_subprotocol_is_binary_or_the_first_one_that_was_offered() {
-    let gateway = gateway().await;
-    for (offered, chosen) in [
-        (&["Sec-WebSocket-Protocol: binary"][..], "binary"),
-        (&["sec-websocket-protocol:  binary  "], "binary"),
-        (&["Sec-WebSocket-Protocol: mqtt"], "mqtt"),
-        (&["Sec-WebSocket-Protocol: mqtt, binary"], "binary"),
-        (&["Sec-WebSocket-Protocol: mqtt,binary,foo"], "binary"),
-        (&["Sec-WebSocket-Protocol: mqtt", "Sec-WebSocket-Protocol: binary"], "binary"),
-        (&["Sec-WebSocket-Protocol: mqtt , mqttv3.1"], "mqtt"),
-        (&["Sec-WebSocket-Protocol: , ,foo,"], "foo"),
-        (&["Sec-WebSocket-Protocol: base64, mqtt"], "mqtt"),
-        (&["Sec-WebSocket-Protocol: base64, binary"], "binary"),
-        (&["Sec-WebSocket-Protocol: BINARY"], "BINARY"),
-        (&["Sec-WebSocket-Protocol: v1.foo!#$%&'*+-.^_`|~"], "v1.foo!#$%&'*+-.^_`|~"),
-    ] {
-        let answer = check(&gateway, and(offered), 101, false).await;
-        assert_eq!(answer.field("sec-websocket-protocol"), chosen, "{offered:?}");
-    }
-}
-
-#[tokio::test]
-async fn subprotocols_that_are_no_tokens_and_base64_alone_get_400() {
-    let gateway = gateway().await;
-    for offered in
-        ["a b", "a;b", "a/b", "\"a\"", "a=b", "b\u{e4}", "a@b", "a, b c", ",", ", ,", "(a)"]
-    {
-        check(&gateway, and(&[&format!("Sec-WebSocket-Protocol: {offered}")]), 400, true).await;
-    }
-    let answer = check(&gateway, and(&["Sec-WebSocket-Protocol: base64"]), 400, true).await;
-    assert!(answer.text().contains("base64"), "{}", answer.text());
-}
-
-#[tokio::test]
-async fn extensions_are_declined_by_silence_and_malformed_ones_get_400() {
-    let gateway = gateway().await;
-    for extensions in [
-        "permessage-deflate",
-        "permessage-deflate; client_max_window_bits",
-        "permessage-deflate; client_max_window_bits=15, x-webkit-deflate-frame",
-        "foo; bar=\"baz\"; qux",
-    ] {
-        let line = format!("Sec-WebSocket-Extensions: {extensions}");
-        let answer = check(&gateway, and(&[&line]), 101, false).await;
-        assert!(!answer.has("sec-websocket-extensions"));
-    }
-    for extensions in ["", ";", "foo bar", "foo;", "foo; =1", "foo; a=", "foo; a=\"b c\"", "foo/"] {
-        let line = format!("Sec-WebSocket-Extensions: {extensions}");
-        check(&gateway, and(&[&line]), 400, true).await;
-    }
-}
-
-#[tokio::test]
-async fn a_second_request_on_a_connection_is_answered_and_may_be_an_upgrade() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("index.html"), "hello").unwrap();
-    let web = wsferry_gateway::door::Files::Directory(directory.path().to_owned());
-    let gateway = Running::start(config_with("echo:", |config| config.web = Some(web))).await;
-    let get = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let check = async |raw: &mut Raw| {
-        for _ in 0..2 {
-            assert_eq!(raw.answer().await.text(), "hello");
-        }
-    };
-    let mut one_by_one = gateway.raw().await;
-    one_by_one.send(get).await;
-    assert_eq!(one_by_one.answer().await.text(), "hello");
-    one_by_one.send(get).await;
-    assert_eq!(one_by_one.answer().await.text(), "hello");
-    one_by_one.send(HANDSHAKE).await;
-    assert_eq!(one_by_one.answer().await.status, 101);
-
-    let mut pipelined = gateway.raw().await;
-    let early = frame(FIN | BINARY, b"early");
-    pipelined.send([get.as_bytes(), get.as_bytes(), HANDSHAKE.as_bytes(), &early].concat()).await;
-    check(&mut pipelined).await;
-    assert_eq!(pipelined.answer().await.status, 101);
-    let mut client: Client = pipelined.into_client();
-    assert_eq!(client.payload(5).await, b"early");
-}
-
-#[tokio::test]
-async fn a_file_that_is_still_being_sent_arrives_whole_before_the_101_of_the_upgrade_behind_it() {
-    let directory = tempfile::tempdir().unwrap();
-    let file: Vec<u8> = (0..1 << 21).flat_map(u32::to_be_bytes).collect();
-    std::fs::write(directory.path().join("large"), &file).unwrap();
-    let web = wsferry_gateway::door::Files::Directory(directory.path().to_owned());
-    let gateway = Running::start(config_with("echo:", |config| config.web = Some(web))).await;
-    let get = "GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let mut raw = gateway.raw().await;
-    let early = frame(FIN | BINARY, b"early");
-    raw.send([get.as_bytes(), get.as_bytes(), HANDSHAKE.as_bytes(), &early].concat()).await;
-    for _ in 0..2 {
-        assert!(raw.answer().await.body == file);
-    }
-    assert_eq!(raw.answer().await.status, 101);
-    assert_eq!(raw.into_client().payload(5).await, b"early");
-}
-
-#[tokio::test]
-async fn an_upgrade_behind_a_request_is_refused_as_a_first_one_is() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("index.html"), "hello").unwrap();
-    let web = wsferry_gateway::door::Files::Directory(directory.path().to_owned());
-    let gateway = Running::start(config_with("echo:", |config| config.web = Some(web))).await;
-    let get = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let refused = but(&[(VERSION, "Sec-WebSocket-Version: 8")]);
-    let first = gateway.ask(&refused).await;
-    let mut raw = gateway.raw().await;
-    raw.send([get, &refused, get, HANDSHAKE].concat()).await;
-    assert_eq!(raw.answer().await.text(), "hello");
-    let second = raw.answer().await;
-    assert_eq!((second.status, second.text()), (426, first.text()));
-    assert!(second.has("date") && second.field("connection").contains("close"), "{second:?}");
-    assert_eq!(raw.end().await, (Vec::new(), End::Fin));
 }

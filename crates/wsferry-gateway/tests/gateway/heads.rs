@@ -159,7 +159,7 @@ async fn a_head_may_be_as_large_as_the_limit_that_was_set() {
 async fn cookies_of_60_kb_and_a_url_of_12_000_bytes_reach_sessions_and_files() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("index.html"), "hello").unwrap();
-    let web = wsferry_gateway::door::Files::Directory(directory.path().to_owned());
+    let web = wsferry_gateway::web::Files::Directory(directory.path().to_owned());
     let gateway = Running::start(config_with("echo:", |config| config.web = Some(web))).await;
     let cookie = format!("Cookie: session={}", "a".repeat(60_000));
     let mut raw = gateway.raw().await;

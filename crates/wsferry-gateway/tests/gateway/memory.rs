@@ -127,7 +127,7 @@ async fn downloads_alone() {
     let large = std::fs::File::create(site.path().join("large")).unwrap();
     large.set_len(256 << 20).unwrap();
     let gateway = Running::start(crate::support::config_with("echo:", |config| {
-        config.web = Some(wsferry_gateway::door::Files::Directory(site.path().to_owned()));
+        config.web = Some(wsferry_gateway::web::Files::Directory(site.path().to_owned()));
     }))
     .await;
     let mut held = Vec::new();

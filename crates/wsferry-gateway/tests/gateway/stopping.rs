@@ -136,7 +136,7 @@ async fn an_upgrade_on_a_connection_that_was_kept_alive_gets_no_session_while_st
     let directory = tempfile::tempdir().unwrap();
     let big = vec![b'x'; 16 << 20];
     std::fs::write(directory.path().join("big"), &big).unwrap();
-    let web = wsferry_gateway::door::Files::Directory(directory.path().to_owned());
+    let web = wsferry_gateway::web::Files::Directory(directory.path().to_owned());
     let mut gateway = Running::start(config_with("echo:", |config| config.web = Some(web))).await;
     // An answer that is being sent when the stop comes is finished.
     let mut raw = gateway.raw().await;

@@ -12,8 +12,9 @@ use wsferry_gateway::auth::http::Settings as HttpSettings;
 use wsferry_gateway::config::{
     self, Config, Listen, ListenAddress, Reached, RouteSettings, keep_alive, plugin,
 };
-use wsferry_gateway::door::{Dial, Files, TokenPlace};
+use wsferry_gateway::door::{Dial, TokenPlace};
 use wsferry_gateway::tls::{ClientAuthority, ConnectorSettings, ServerSettings};
+use wsferry_gateway::web::Files;
 use wsferry_gateway::wrap::{self, SourcePort, WrapMode};
 use wsferry_proto::Kind;
 

@@ -9,11 +9,11 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 
 /// The body of an answer that hyper sends.
-pub(super) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+pub(crate) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// A status with one sentence. The connection ends after it, so that nothing that follows a refused
 /// handshake is ever read as a request.
-pub(super) fn sentence(status: StatusCode, reason: &str) -> Response<String> {
+pub(crate) fn sentence(status: StatusCode, reason: &str) -> Response<String> {
     let mut response = Response::new(format!("{reason}\n"));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -28,7 +28,7 @@ pub(super) fn sentence(status: StatusCode, reason: &str) -> Response<String> {
 }
 
 /// A page.
-pub(super) fn html(page: impl Into<Bytes>) -> Response<Body> {
+pub(crate) fn html(page: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(body(page));
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, html);
@@ -36,13 +36,13 @@ pub(super) fn html(page: impl Into<Bytes>) -> Response<Body> {
 }
 
 /// The fields that every answer has: no type is guessed, no address is passed on.
-pub(super) fn safe(headers: &mut HeaderMap) {
+pub(crate) fn safe(headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 
 /// Puts `fields` in the place of fields of the same name.
-pub(super) fn replace(headers: &mut HeaderMap, fields: &HeaderMap) {
+pub(crate) fn replace(headers: &mut HeaderMap, fields: &HeaderMap) {
     for name in fields.keys() {
         headers.remove(name);
         for value in fields.get_all(name) {
@@ -52,6 +52,6 @@ pub(super) fn replace(headers: &mut HeaderMap, fields: &HeaderMap) {
 }
 
 /// Text, or what else is in memory, as the body of an answer.
-pub(super) fn body(content: impl Into<Bytes>) -> Body {
+pub(crate) fn body(content: impl Into<Bytes>) -> Body {
     Full::new(content.into()).map_err(|never| match never {}).boxed_unsync()
 }

@@ -5,6 +5,7 @@ mod listing;
 mod opened;
 mod path;
 mod range;
+pub(crate) mod response;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,11 +15,11 @@ use http::header::{CONTENT_TYPE, LOCATION, RANGE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
-use super::response::{self, Body};
 use crate::events;
 use crate::sys::{Beneath, OffWorker, Stuck, open_beneath};
 use listing::Listings;
 use opened::Opened;
+use response::Body;
 
 /// A look-up in the file system that takes longer has failed.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -75,7 +76,7 @@ impl Web {
     }
 
     /// Answers a GET or HEAD.
-    pub(super) async fn answer(&self, head: &Parts) -> Response<Body> {
+    pub(crate) async fn answer(&self, head: &Parts) -> Response<Body> {
         let path = head.uri.path();
         let mut response = match &self.files {
             Files::Page(page) if path.trim_start_matches('/').is_empty() => response::html(*page),

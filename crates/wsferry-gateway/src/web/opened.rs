@@ -16,7 +16,7 @@ use tower_http::services::ServeDir;
 use tower_http::services::fs::{Backend, File as ServedFile};
 use tower_service::Service;
 
-use super::super::response::Body;
+use super::response::Body;
 
 /// Bytes of a file that are read at once: what is in memory for a client that takes none is twice that.
 const CHUNK: usize = 16 * 1024;

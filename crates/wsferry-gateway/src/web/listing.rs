@@ -13,8 +13,8 @@ use http::Response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
 
-use super::super::response::{self, Body};
 use super::path;
+use super::response::{self, Body};
 use crate::sys::{Beneath, EntryKind, OffWorker, Stuck};
 
 /// The maximum number of entries that are read, and shown.
