@@ -19,6 +19,7 @@ pub mod outcome;
 pub mod record;
 pub mod relay;
 pub mod request;
+pub mod route;
 pub mod session;
 pub mod sys;
 pub mod tap;

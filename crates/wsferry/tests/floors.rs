@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of the library and the floor each is on. Rooms of one floor have no doors between them.
 const FLOORS: &[(&str, u8)] = &[
-    ("config", 9),
-    ("gateway", 8),
-    ("door", 7),
+    ("config", 10),
+    ("gateway", 9),
+    ("door", 8),
+    ("route", 7),
     ("wrap", 6),
     ("session", 6),
     ("auth", 5),

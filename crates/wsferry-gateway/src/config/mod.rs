@@ -12,10 +12,11 @@ use wsferry_proto::{HostName, KeepAlive, Kind, head};
 
 use crate::address::{Address, AddressError, host_before_port};
 use crate::auth::{self, AllowHost, AllowOrigin};
-use crate::door::{Dial, HeadRules};
+use crate::door::HeadRules;
 pub use crate::gateway::{Config, Listen, Reached, RouteSettings};
 use crate::net::Resolver;
 use crate::relay;
+use crate::route::Dial;
 use crate::session;
 
 /// How long a Ping may go unanswered.

@@ -10,10 +10,11 @@ use wsferry_proto::handshake::{self, Refusal, Upgrade, Verdict};
 
 use super::caller::Caller;
 use super::rejection::Rejection;
-use super::{Dial, Front, socket_io};
+use super::{Front, socket_io};
 use crate::address::Address;
 use crate::client::ClientAddress;
 use crate::request::Request;
+use crate::route::{Dial, NoTarget};
 use crate::session::Joining;
 
 /// Decides about a request for a session.
@@ -92,10 +93,10 @@ fn judge<'r>(
 /// Where the client's token leads. One that leads nowhere is a failure of the client's source.
 async fn target(front: &Front, request: &Request<'_>) -> Result<Address, Rejection> {
     let target = front.route.target(request).await;
-    if let Err(Rejection::UnknownToken) = target {
+    if let Err(NoTarget::UnknownToken) = target {
         front.policy.failed(request.client.address);
     }
-    target
+    Ok(target?)
 }
 
 /// The last word before a yes: of many guesses at once, the right one gets no answer either when the

@@ -18,9 +18,7 @@ mod pace;
 mod parse;
 mod permits;
 mod refusal;
-mod refusal_time;
 mod rejection;
-mod route;
 mod secure;
 mod socket_io;
 mod upgrade;
@@ -28,8 +26,6 @@ mod upgrade;
 pub use connection::{Handover, serve, turn_away};
 pub use head_reader::HeadRules;
 pub use permits::FilePermits;
-pub use refusal_time::RefusalTime;
-pub use route::{Route, TokenPlace};
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -42,17 +38,9 @@ use wsferry_proto::handshake::Subprotocol;
 use crate::auth::Policy;
 use crate::dial::Dialer;
 use crate::record::Taps;
+use crate::route::{Destination, Dial};
 use crate::tls::Acceptor;
 use crate::web::Web;
-
-/// When the target is dialled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dial {
-    /// After the handshake: a failure is a close code, which a page can read.
-    AfterAccept,
-    /// Before the handshake is answered: a failure is 502 or 504, which a load balancer can read.
-    BeforeAccept,
-}
 
 /// What all connections of a listener share.
 #[derive(Debug)]
@@ -70,7 +58,7 @@ pub struct Front {
     /// Header fields that files are sent with.
     pub headers: HeaderMap,
     /// Where sessions lead.
-    pub route: Route,
+    pub route: Destination,
     /// Connects to targets.
     pub dialer: Arc<Dialer>,
     /// When the target is dialled.

@@ -4,11 +4,11 @@ use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
 use wsferry_proto::handshake::Refusal;
 
-use super::route::NO_TARGET;
 use crate::auth::{Blocked, Denial};
 use crate::client::ClientAddress;
 use crate::error::DialError;
 use crate::events;
+use crate::route::NoTarget;
 use crate::web::response;
 
 /// A no to a request, whoever decided it.
@@ -37,6 +37,16 @@ impl From<Refusal> for Rejection {
 impl From<Denial> for Rejection {
     fn from(denial: Denial) -> Self {
         Self::Policy(denial)
+    }
+}
+
+impl From<NoTarget> for Rejection {
+    fn from(no_target: NoTarget) -> Self {
+        match no_target {
+            NoTarget::UnknownToken => Self::UnknownToken,
+            NoTarget::Forbidden(reason) => Self::Other(StatusCode::FORBIDDEN, reason.to_owned()),
+            NoTarget::Unavailable(reason) => Self::unavailable(reason),
+        }
     }
 }
 
@@ -93,8 +103,8 @@ impl Rejection {
                 response
             }
             Self::UnknownToken => {
-                log(StatusCode::FORBIDDEN, NO_TARGET, "");
-                response::sentence(StatusCode::FORBIDDEN, NO_TARGET)
+                log(StatusCode::FORBIDDEN, NoTarget::UNKNOWN, "");
+                response::sentence(StatusCode::FORBIDDEN, NoTarget::UNKNOWN)
             }
             Self::Blocked(Blocked { remaining }) => {
                 // A line for each would be a guesser's way to fill the log: the first one was told.

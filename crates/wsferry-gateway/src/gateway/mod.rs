@@ -21,11 +21,12 @@ use tokio_util::task::TaskTracker;
 use crate::address::Address;
 use crate::auth::Policy;
 use crate::dial::Dialer;
-use crate::door::{FilePermits, Front, RefusalTime, Route};
+use crate::door::{FilePermits, Front};
 use crate::error::StartError;
 use crate::events;
 use crate::net::Resolver;
 use crate::record::{Recorder, Taps};
+use crate::route::{Destination, RefusalTime};
 use crate::session::{self, Drain};
 use crate::tls::{Acceptor, Connector};
 use crate::web::{Files, Web};
@@ -109,7 +110,7 @@ impl Gateway {
         let holders = Holders {
             record: config.record.is_some(),
             web: web.is_some(),
-            call_outs: plugin.is_some() || matches!(route, Route::Token { .. }),
+            call_outs: plugin.is_some() || matches!(route, Destination::Token { .. }),
         };
         let budget = Budget::new(holders, config.max_connections)?;
         let recorder = config.record.map(|path| Recorder::new(&path)).transpose()?;
@@ -270,21 +271,21 @@ impl Shared {
 async fn open_route(
     settings: RouteSettings,
     names: Names<'_>,
-) -> Result<(Route, Option<Prepared>), StartError> {
+) -> Result<(Destination, Option<Prepared>), StartError> {
     Ok(match settings {
         RouteSettings::Fixed(target) => {
             names.resolve(&target).await?;
-            (Route::Fixed(target), None)
+            (Destination::Fixed(target), None)
         }
         RouteSettings::Token { source, place } => {
             let source = source.open(names.resolver)?;
             source.prepare().await;
-            (Route::Token { source, place, refusals: RefusalTime::default() }, None)
+            (Destination::Token { source, place, refusals: RefusalTime::default() }, None)
         }
-        RouteSettings::Listed(targets) => (Route::Listed(targets), None),
+        RouteSettings::Listed(targets) => (Destination::Listed(targets), None),
         RouteSettings::Wrapped { program, reached: Reached::Moved(from) } => {
             let (program, target) = Prepared::moved(program, from)?;
-            (Route::Fixed(target.into()), Some(program))
+            (Destination::Fixed(target.into()), Some(program))
         }
         RouteSettings::Wrapped { program, reached: Reached::At(route) } => {
             let (route, _) = Box::pin(open_route(*route, names)).await?;

@@ -8,9 +8,10 @@ use wsferry_proto::handshake::Subprotocol;
 
 use super::Listen;
 use crate::address::Address;
-use crate::door::{Dial, HeadRules, TokenPlace};
+use crate::door::HeadRules;
 use crate::net::Resolver;
 use crate::record::Traffic;
+use crate::route::{Dial, TokenPlace};
 use crate::tls::{ConnectorSettings, ServerSettings};
 use crate::web::Files;
 use crate::wrap::{self, SourcePort};

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use wsferry_gateway::auth;
-use wsferry_gateway::door::Dial;
 use wsferry_gateway::gateway::{Config, RouteSettings};
 use wsferry_gateway::net::Resolver;
+use wsferry_gateway::route::Dial;
 use wsferry_gateway::token::redis::TokenRedis;
 use wsferry_gateway::token::{Token, TokenSource};
 use wsferry_gateway::web::Files;

@@ -12,7 +12,7 @@ use wsferry_gateway::auth::http::Settings as HttpSettings;
 use wsferry_gateway::config::{
     self, Config, Listen, ListenAddress, Reached, RouteSettings, keep_alive, plugin,
 };
-use wsferry_gateway::door::{Dial, TokenPlace};
+use wsferry_gateway::route::{Dial, TokenPlace};
 use wsferry_gateway::tls::{ClientAuthority, ConnectorSettings, ServerSettings};
 use wsferry_gateway::web::Files;
 use wsferry_gateway::wrap::{self, SourcePort, WrapMode};

@@ -1,8 +1,8 @@
 //! `--allow-address`: a client names its target, and only those of the list are dialled.
 
 use wsferry_gateway::address::Address;
-use wsferry_gateway::door::Dial;
 use wsferry_gateway::gateway::RouteSettings;
+use wsferry_gateway::route::Dial;
 use wsferry_testkit::targets;
 
 use super::{handshake, without_date};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use wsferry_gateway::door::Dial;
+use wsferry_gateway::route::Dial;
 use wsferry_testkit::patience::soon;
 use wsferry_testkit::redis::Redis;
 use wsferry_testkit::targets;

@@ -9,8 +9,8 @@ mod time;
 mod tokens;
 
 use wsferry_gateway::config::plugin;
-use wsferry_gateway::door::TokenPlace;
 use wsferry_gateway::gateway::{Config, RouteSettings};
+use wsferry_gateway::route::TokenPlace;
 use wsferry_testkit::raw::{Answer, HANDSHAKE};
 
 use crate::support::{Running, config_with};

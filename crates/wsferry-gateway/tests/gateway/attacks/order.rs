@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use wsferry_gateway::config::plugin;
-use wsferry_gateway::door::{Dial, TokenPlace};
 use wsferry_gateway::gateway::{Config, RouteSettings};
+use wsferry_gateway::route::{Dial, TokenPlace};
 use wsferry_gateway::web::Files;
 use wsferry_testkit::raw::HANDSHAKE;
 use wsferry_testkit::targets::{self, Target};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use wsferry_gateway::door::Dial;
+use wsferry_gateway::route::Dial;
 use wsferry_gateway::tls::ConnectorSettings;
 use wsferry_testkit::patience::soon;
 use wsferry_testkit::pki::{Pair, Pki};

@@ -1,15 +1,13 @@
-//! Where a session leads: always to the same target, to the one of its token, or to one of a list
-//! that the client may choose from.
+//! Where the sessions of a route lead: always to the same target, to the one of the client's token, or
+//! to one of a list that the client may choose from.
 
 use std::sync::Arc;
 
-use http::StatusCode;
 use http::header::HOST;
 use tokio::time::Instant;
 use wsferry_proto::HostName;
 
 use super::RefusalTime;
-use super::rejection::Rejection;
 use crate::address::Address;
 use crate::events;
 use crate::request::Request;
@@ -17,7 +15,7 @@ use crate::token::{LookUpError, Token, TokenSource};
 
 /// What decides where a session leads.
 #[derive(Debug)]
-pub enum Route {
+pub enum Destination {
     /// Always to the same target.
     Fixed(Address),
     /// To the target of the client's token.
@@ -47,9 +45,9 @@ const TOKEN: &str = "token";
 /// The parameter that holds the target.
 const ADDRESS: &str = "address";
 
-impl Route {
+impl Destination {
     /// Whether the Host field is the token: then it may be any name that is one.
-    pub(super) const fn is_by_host(&self) -> bool {
+    pub const fn is_by_host(&self) -> bool {
         matches!(self, Self::Token { place: TokenPlace::Host, .. })
     }
 
@@ -62,7 +60,7 @@ impl Route {
     }
 
     /// The target of a request. Whatever is wrong with a token, the client is told the same.
-    pub(super) async fn target(&self, request: &Request<'_>) -> Result<Address, Rejection> {
+    pub async fn target(&self, request: &Request<'_>) -> Result<Address, NoTarget> {
         match self {
             Self::Fixed(target) => Ok(target.clone()),
             Self::Token { source, place, refusals } => {
@@ -85,7 +83,7 @@ impl Route {
                 found.map_err(|error| match error {
                     LookUpError::Unknown(why) => {
                         events::token_refused(request.client.address, &why);
-                        Rejection::UnknownToken
+                        NoTarget::UnknownToken
                     }
                     LookUpError::Unavailable(why) => unavailable(request, &why),
                 })
@@ -94,8 +92,7 @@ impl Route {
                 if targets.is_empty() {
                     let why = "the auth service has named none (X-Target)";
                     events::token_refused(request.client.address, why);
-                    let reason = "no target for this client".to_owned();
-                    return Err(Rejection::Other(StatusCode::FORBIDDEN, reason));
+                    return Err(NoTarget::Forbidden("no target for this client"));
                 }
                 let mut named = request.parameters(ADDRESS);
                 let (Some(first), None) = (named.next(), named.next()) else {
@@ -135,28 +132,38 @@ fn as_written<'r>(request: &'r Request<'_>, name: &'r str) -> &'r str {
     written.filter(|written| written.eq_ignore_ascii_case(name)).unwrap_or(name)
 }
 
-/// What a client is told whose token leads nowhere.
-pub(super) const NO_TARGET: &str = "no target for this token";
+/// Why a client has no target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoTarget {
+    /// Its token was looked up, and leads nowhere: a failure of the client's source.
+    UnknownToken,
+    /// It has no token, or chose what is not on the list: what it is told.
+    Forbidden(&'static str),
+    /// The source of tokens cannot be asked: what the client is told.
+    Unavailable(&'static str),
+}
+
+impl NoTarget {
+    /// What a client is told whose token leads nowhere, whatever is wrong with it.
+    pub const UNKNOWN: &'static str = "no target for this token";
+}
 
 /// 403, the same for every token that leads nowhere; what it was is in the log.
-fn no_target(request: &Request<'_>, why: &str) -> Rejection {
+fn no_target(request: &Request<'_>, why: &str) -> NoTarget {
     events::token_refused(request.client.address, why);
-    Rejection::Other(StatusCode::FORBIDDEN, NO_TARGET.to_owned())
+    NoTarget::Forbidden(NoTarget::UNKNOWN)
 }
 
 /// 403, the same for every address that may not be chosen.
-fn no_address(request: &Request<'_>, why: &str) -> Rejection {
+fn no_address(request: &Request<'_>, why: &str) -> NoTarget {
     events::token_refused(request.client.address, why);
-    let reason =
-        "?address= has to name one target of the gateway's list, written as it stands there";
-    Rejection::Other(StatusCode::FORBIDDEN, reason.to_owned())
+    NoTarget::Forbidden(
+        "?address= has to name one target of the gateway's list, written as it stands there",
+    )
 }
 
 /// 503: a source that is down lets nobody in.
-fn unavailable(request: &Request<'_>, why: &str) -> Rejection {
+fn unavailable(request: &Request<'_>, why: &str) -> NoTarget {
     events::token_source_failed(request.client.address, why);
-    Rejection::Other(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "the token cannot be looked up now".to_owned(),
-    )
+    NoTarget::Unavailable("the token cannot be looked up now")
 }
