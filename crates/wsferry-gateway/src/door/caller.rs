@@ -13,6 +13,11 @@ pub(super) struct Caller {
 }
 
 impl Caller {
+    /// One without TLS, or without a certificate.
+    pub(super) const fn plain(address: ClientAddress) -> Self {
+        Self { address, common_names: Vec::new() }
+    }
+
     /// The same as what a request carries of it.
     pub(super) fn client(&self) -> Client<'_> {
         Client { address: self.address, common_names: &self.common_names }

@@ -12,17 +12,36 @@ use super::caller::Caller;
 use super::rejection::Rejection;
 use super::{Front, socket_io};
 use crate::address::Address;
+use crate::auth::Admitted;
 use crate::client::ClientAddress;
+use crate::net::Stream;
 use crate::request::Request;
 use crate::route::{Dial, NoTarget};
-use crate::session::Joining;
+use crate::tap::Tap;
+
+/// What was decided about a request for a session.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    /// What the answer says.
+    pub(super) upgrade: Upgrade,
+    /// The proof that the client was let in.
+    pub(super) admitted: Admitted,
+    /// Where the session leads.
+    pub(super) target: Address,
+    /// What sees all that is relayed.
+    pub(super) tap: Option<Box<dyn Tap>>,
+    /// The connection to the target, where it is dialled before the answer.
+    pub(super) dialed: Option<Stream>,
+    /// Stops the gateway when the session is gone: the only one of `--run-once`.
+    pub(super) once: Option<DropGuard>,
+}
 
 /// Decides about a request for a session.
 pub(super) async fn upgrade(
     front: &Front,
     caller: &Caller,
     head: &Parts,
-) -> Result<(Upgrade, Joining), Rejection> {
+) -> Result<Accepted, Rejection> {
     let (verdict, request) = judge(front, caller, head)?;
     let Verdict::Upgrade(upgrade) = verdict else {
         return Err(Refusal::UPGRADE_REQUIRED.into());
@@ -49,8 +68,7 @@ pub(super) async fn upgrade(
     };
     let once = if front.run_once { Some(claim_only_session(front)?) } else { None };
     let tap = front.taps.for_session(&caller.address);
-    let send = upgrade.send;
-    Ok((upgrade, Joining { admitted, target, tap, send, dialed, once }))
+    Ok(Accepted { upgrade, admitted, target, tap, dialed, once })
 }
 
 /// Decides whether the client may ask for a file: it means this gateway by a name of it, or by one

@@ -1,13 +1,12 @@
-//! What is spoken before a session: HTTP, the upgrade, files.
+//! How clients come in: what is spoken before a session. A door gets an accepted connection and
+//! yields [`Sessions`].
 //!
-//! A connection comes in at [`serve`]. The [`head_reader`] lets only well-formed request heads
-//! through. One that asks for WebSocket is answered at once ([`upgrade`]) and leaves as a
-//! [`Session`](crate::session::Session); the others are left to hyper ([`files`]), with a [`guard`]
-//! below it. [`decide`] says what each request gets.
+//! [`WebSocketDoor`] reads request heads (`head_reader`), well-formed ones only. One that asks for
+//! WebSocket is answered at once (`upgrade`) and becomes a session; the others are left to hyper
+//! (`files`), with a `guard` below it. `decide` says what each request gets.
 
 mod answer;
 mod caller;
-mod connection;
 mod connection_end;
 mod decide;
 mod files;
@@ -22,10 +21,12 @@ mod rejection;
 mod secure;
 mod socket_io;
 mod upgrade;
+mod web_socket;
 
-pub use connection::{Handover, serve, turn_away};
 pub use head_reader::HeadRules;
 pub use permits::FilePermits;
+pub use refusal::turn_away;
+pub use web_socket::WebSocketDoor;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -39,8 +40,15 @@ use crate::auth::Policy;
 use crate::dial::Dialer;
 use crate::record::Taps;
 use crate::route::{Destination, Dial};
+use crate::session::Joining;
 use crate::tls::Acceptor;
 use crate::web::Web;
+
+/// The sessions that an accepted connection comes to: none, one, or several.
+pub trait Sessions: Send {
+    /// The next one; `None` when there will be no more, and the connection is left.
+    fn next(&mut self) -> impl Future<Output = Option<Joining>> + Send;
+}
 
 /// What all connections of a listener share.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use http::StatusCode;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::Front;
+use super::caller::Caller;
 use super::refusal::{FAREWELL, refuse};
 use crate::client::ClientAddress;
 use crate::error::words;
@@ -13,22 +14,14 @@ use crate::events;
 use crate::net::{Farewell, Stream, farewell};
 use crate::tls::common_names;
 
-/// A connection that may speak HTTP now.
-pub(super) struct Secured {
-    pub(super) stream: Stream,
-    /// The common names of the client's certificate.
-    pub(super) common_names: Vec<String>,
-}
-
-/// Makes the connection what it is to be: TLS when its first byte says so. `None`: it has ended.
+/// Makes the connection what it is to be: TLS when its first byte says so. With it comes who the
+/// client is. `None`: it has ended.
 pub(super) async fn secure(
     mut stream: Stream,
     client: ClientAddress,
     front: &Front,
-) -> Option<Secured> {
-    let Some(tls) = &front.tls else {
-        return Some(Secured { stream, common_names: Vec::new() });
-    };
+) -> Option<(Stream, Caller)> {
+    let Some(tls) = &front.tls else { return Some((stream, Caller::plain(client))) };
     let until = Instant::now() + front.header_timeout;
     let begins_with_tls = tokio::select! {
         first = timeout_at(until, stream.begins_with_tls()) => first,
@@ -59,7 +52,7 @@ pub(super) async fn secure(
         farewell(stream, Farewell::Polite, FAREWELL).await;
         return None;
     }
-    Some(Secured { stream, common_names: Vec::new() })
+    Some((stream, Caller::plain(client)))
 }
 
 /// Whether a client that is not served begins with TLS. One that says nothing soon does not.
@@ -71,11 +64,11 @@ pub(super) async fn speaks_tls(stream: &Stream) -> bool {
 async fn handshaken(
     handshake: Result<Stream, (io::Error, Stream)>,
     client: ClientAddress,
-) -> Option<Secured> {
+) -> Option<(Stream, Caller)> {
     match handshake {
         Ok(stream) => {
             let common_names = stream.certificate().map(common_names).unwrap_or_default();
-            Some(Secured { stream, common_names })
+            Some((stream, Caller { address: client, common_names }))
         }
         Err((error, stream)) => {
             events::tls_failed(client, &words(&error));

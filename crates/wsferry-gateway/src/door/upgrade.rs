@@ -11,10 +11,12 @@ use tokio::time::timeout;
 
 use super::caller::Caller;
 use super::connection_end::ConnectionEnd;
+use super::decide::Accepted;
 use super::head_reader::HeadReader;
 use super::permits::Held;
-use super::{Front, Handover, answer, decide};
+use super::{Front, answer, decide};
 use crate::net::{Stream, farewell};
+use crate::session::Joining;
 
 /// Answers a request for a session: 101, or a refusal, which ends the connection.
 pub(super) async fn serve(
@@ -23,15 +25,29 @@ pub(super) async fn serve(
     caller: &Caller,
     mut held: Held,
     front: &Front,
-) -> Option<Handover> {
+) -> Option<Joining> {
     let decided = decide::upgrade(front, caller, &head).await;
     let (mut stream, early) = reader.into_parts();
     let limit = front.write_timeout;
     let end = match decided {
-        Ok((upgrade, joining)) => {
+        Ok(Accepted { upgrade, admitted, target, tap, dialed, once }) => {
             drop((held, head));
+            let (address, send) = (caller.address, upgrade.send);
             match write(&mut stream, &answer::switching_protocols(&upgrade), limit).await {
-                Ok(()) => return Some(Handover { stream, early, joining }),
+                Ok(()) => {
+                    let client = stream;
+                    return Some(Joining {
+                        address,
+                        client,
+                        early,
+                        admitted,
+                        target,
+                        tap,
+                        send,
+                        dialed,
+                        once,
+                    });
+                }
                 Err(end) => end,
             }
         }

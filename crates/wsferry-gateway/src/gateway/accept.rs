@@ -14,10 +14,10 @@ use tokio_util::sync::DropGuard;
 
 use super::Shared;
 use crate::client::ClientAddress;
-use crate::door::{self, Handover};
+use crate::door::{self, Sessions, WebSocketDoor};
 use crate::events;
 use crate::net::{Listener, Stream};
-use crate::session::Session;
+use crate::session::{Joining, Session};
 
 /// How long to wait when the system has no descriptor or no memory for a connection.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -48,7 +48,7 @@ pub(super) fn only(shared: &Arc<Shared>, stream: Stream, client: ClientAddress) 
     admit(shared, stream, client, Some(last));
 }
 
-/// A connection's place among those that there may be.
+/// A connection's place among those that there may be. Its sessions share it.
 struct Place {
     _permit: OwnedSemaphorePermit,
     /// Stops the gateway when the connection ends.
@@ -88,7 +88,8 @@ async fn make_room(
     }
 }
 
-/// Serves a connection. A session goes on in a task of its own, so that what HTTP needed is freed.
+/// Serves a connection. Each of its sessions goes on in a task of its own, so that what the door
+/// needed is freed.
 async fn serve(
     shared: Arc<Shared>,
     stream: Stream,
@@ -96,19 +97,20 @@ async fn serve(
     place: Place,
     handshake: OwnedSemaphorePermit,
 ) {
-    let handover = door::serve(stream, client, handshake, Arc::clone(&shared.front)).await;
-    let Some(Handover { stream, early, joining }) = handover else { return };
-    let id = shared.next_session.fetch_add(1, Ordering::Relaxed);
-    let session = Box::new(Session { id, address: client, client: stream, early, joining });
-    let tasks = shared.tasks.clone();
-    tasks.spawn(run_session(shared, session, place));
+    let place = Arc::new(place);
+    let mut door = WebSocketDoor::new(stream, client, handshake, Arc::clone(&shared.front));
+    while let Some(joining) = door.next().await {
+        shared.tasks.spawn(run_session(Arc::clone(&shared), joining, Arc::clone(&place)));
+    }
 }
 
 fn run_session(
     shared: Arc<Shared>,
-    session: Box<Session>,
-    place: Place,
+    joining: Joining,
+    place: Arc<Place>,
 ) -> impl Future<Output = ()> + Send {
+    let id = shared.next_session.fetch_add(1, Ordering::Relaxed);
+    let session = Box::new(Session { id, joining });
     let dialer = Arc::clone(&shared.front.dialer);
     let session = session.run(Arc::clone(&shared.session), dialer, Arc::clone(&shared.drain));
     Running { session, _counted: Counted::new(shared), _place: place }
@@ -121,7 +123,7 @@ pin_project! {
         #[pin]
         session: F,
         _counted: Counted,
-        _place: Place,
+        _place: Arc<Place>,
     }
 }
 

@@ -34,9 +34,15 @@ pub struct Settings {
     pub connect_timeout: Duration,
 }
 
-/// What the front hands over when its handshake is done.
+/// A client that was let in, on its way to its target: what a door yields.
 #[derive(Debug)]
 pub struct Joining {
+    /// Where the client comes from.
+    pub address: ClientAddress,
+    /// The client.
+    pub client: Stream,
+    /// What the client sent behind its handshake.
+    pub early: Bytes,
     /// The proof that the client was let in.
     pub admitted: Admitted,
     /// Where it leads.
@@ -56,13 +62,7 @@ pub struct Joining {
 pub struct Session {
     /// Its number in the log.
     pub id: u64,
-    /// Where the client comes from.
-    pub address: ClientAddress,
-    /// The client.
-    pub client: Stream,
-    /// What the client sent behind its handshake.
-    pub early: Bytes,
-    /// What was decided about it.
+    /// Who is joined to what.
     pub joining: Joining,
 }
 
@@ -113,8 +113,8 @@ impl Session {
         dialer: Arc<Dialer>,
         drain: Arc<Drain>,
     ) -> (Box<Known>, Begun) {
-        let Self { id, address, client, early, joining } = *self;
-        let Joining { admitted, target, tap, send, dialed, once } = joining;
+        let Self { id, joining } = *self;
+        let Joining { address, client, early, admitted, target, tap, send, dialed, once } = joining;
         let started = Instant::now();
         events::session_started(id, address, admitted.pass().identity.as_deref(), &target);
         let known = Box::new(Known { id, address, target, started, _once: once });

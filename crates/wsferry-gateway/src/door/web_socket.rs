@@ -1,9 +1,8 @@
-//! One connection from its first byte to its end, or to its session.
+//! The door of WebSocket clients: one connection from its first byte to its end, or to its session.
 
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::StatusCode;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -12,50 +11,63 @@ use super::caller::Caller;
 use super::connection_end::ConnectionEnd;
 use super::head_reader::{HeadError, HeadReader, PlainHead, RequestHead};
 use super::permits::{Held, Permits};
-use super::refusal::{FAREWELL, TLS_HANDSHAKE, alert, refuse};
-use super::secure::{Secured, secure, speaks_tls};
-use super::{Front, files, upgrade};
+use super::refusal::{TLS_HANDSHAKE, alert, refuse};
+use super::secure::secure;
+use super::{Front, Sessions, files, upgrade};
 use crate::client::ClientAddress;
-use crate::net::{Farewell, Stream, farewell};
+use crate::net::{Stream, farewell};
 use crate::session::Joining;
 
-/// A connection whose handshake is done: what a session is made of.
+/// A connection that speaks HTTP/1.1, with TLS or without. It yields one session, or none.
 #[derive(Debug)]
-pub struct Handover {
-    /// The client.
-    pub stream: Stream,
-    /// What the client sent behind its handshake.
-    pub early: Bytes,
-    /// What was decided about it.
-    pub joining: Joining,
+pub struct WebSocketDoor {
+    /// Taken when it is served.
+    accepted: Option<(Stream, ClientAddress, Held)>,
+    front: Arc<Front>,
 }
 
-/// Serves HTTP on a connection until it ends or becomes a session. The permit is given back when its
-/// first request is answered.
-pub async fn serve(
+impl WebSocketDoor {
+    /// The permit is given back when the first request is answered.
+    pub fn new(
+        stream: Stream,
+        client: ClientAddress,
+        handshake: OwnedSemaphorePermit,
+        front: Arc<Front>,
+    ) -> Self {
+        Self { accepted: Some((stream, client, Held::from(handshake))), front }
+    }
+}
+
+impl Sessions for WebSocketDoor {
+    async fn next(&mut self) -> Option<Joining> {
+        let (stream, client, held) = self.accepted.take()?;
+        serve(stream, client, held, &self.front).await
+    }
+}
+
+/// Serves HTTP until the connection ends or becomes a session.
+async fn serve(
     stream: Stream,
     client: ClientAddress,
-    handshake: OwnedSemaphorePermit,
-    front: Arc<Front>,
-) -> Option<Handover> {
+    held: Held,
+    front: &Arc<Front>,
+) -> Option<Joining> {
     // What is over soon and needs much room is boxed, here and below.
-    let Secured { stream, common_names } = if front.tls.is_some() {
-        Box::pin(secure(stream, client, &front)).await?
+    let (stream, caller) = if front.tls.is_some() {
+        Box::pin(secure(stream, client, front)).await?
     } else {
-        Secured { stream, common_names: Vec::new() }
+        (stream, Caller::plain(client))
     };
-    let caller = Caller { address: client, common_names };
     let mut reader = HeadReader::new(stream, front.heads);
-    let held = Held::from(handshake);
-    match first_head(&mut reader, &front).await {
+    match first_head(&mut reader, front).await {
         Ok(RequestHead::Upgrade(head)) => {
-            Box::pin(upgrade::serve(reader, head, &caller, held, &front)).await
+            Box::pin(upgrade::serve(reader, head, &caller, held, front)).await
         }
         Ok(RequestHead::Other(first)) => {
             Box::pin(serve_files(reader, first, caller, held, front)).await
         }
         Err(end) => {
-            Box::pin(leave(reader, end, client, held, &front)).await;
+            Box::pin(leave(reader, end, client, held, front)).await;
             None
         }
     }
@@ -82,16 +94,16 @@ async fn serve_files(
     first: PlainHead,
     caller: Caller,
     held: Held,
-    front: Arc<Front>,
-) -> Option<Handover> {
+    front: &Arc<Front>,
+) -> Option<Joining> {
     let caller = Arc::new(caller);
     let permits = Permits::new(held);
-    let (reader, then) = files::serve(reader, first, &caller, &permits, &front).await;
+    let (reader, then) = files::serve(reader, first, &caller, &permits, front).await;
     let held = permits.take();
     match then {
-        Ok(head) => upgrade::serve(reader, head, &caller, held, &front).await,
+        Ok(head) => upgrade::serve(reader, head, &caller, held, front).await,
         Err(end) => {
-            leave(reader, end, caller.address, held, &front).await;
+            leave(reader, end, caller.address, held, front).await;
             None
         }
     }
@@ -119,16 +131,4 @@ async fn leave(
     held.answered();
     let (how, patience) = end.farewell();
     farewell(stream, how, patience).await;
-}
-
-/// Answers 503 to a connection that is one too many, without reading what it wants. One that speaks
-/// TLS gets an alert: a handshake would cost what there is too little of.
-pub async fn turn_away(mut stream: Stream, client: ClientAddress, front: &Front) {
-    let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "too many connections");
-    if front.tls.is_some() && speaks_tls(&stream).await {
-        alert(&mut stream, client, status, reason, "--max-connections").await;
-    } else {
-        refuse(&mut stream, client, status, reason, "--max-connections").await;
-    }
-    farewell(stream, Farewell::Polite, FAREWELL).await;
 }
