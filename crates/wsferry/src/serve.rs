@@ -24,9 +24,9 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
             #[cfg(unix)]
             daemon::Role::Starter => Ok(ExitCode::SUCCESS),
             #[cfg(unix)]
-            daemon::Role::Daemon => on_runtime(true, |signals| gate_way(*gate, signals)),
+            daemon::Role::Daemon => on_runtime(true, |signals| run_gateway(*gate, signals)),
         },
-        Command::Gate(gate) => on_runtime(false, |signals| gate_way(*gate, signals)),
+        Command::Gate(gate) => on_runtime(false, |signals| run_gateway(*gate, signals)),
         Command::Demo(demo) => on_runtime(false, |signals| demo::run(demo, signals)),
         Command::Replay(replay) if replay.dump => replay.show(),
         Command::Replay(replay) => on_runtime(false, |signals| replay.run(signals)),
@@ -69,7 +69,7 @@ pub(crate) async fn aside<T: Send + 'static>(
 }
 
 /// `wsferry LISTEN TARGET`.
-async fn gate_way(gate: Gate, signals: Signals) -> Result<ExitCode> {
+async fn run_gateway(gate: Gate, signals: Signals) -> Result<ExitCode> {
     let Gate { config, log, process } = gate;
     let log = Arc::new(log);
     let begun = aside(&signals.stop, {

@@ -1,4 +1,4 @@
-//! Answers as bytes, where hyper does not write them.
+//! Answers as bytes, for those that hyper does not write.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,7 @@ use http::header::HeaderName;
 use http::{HeaderValue, Response, StatusCode, Version};
 use wsferry_proto::handshake::Upgrade;
 
-/// 101.
+/// The 101 that begins a session.
 pub(super) fn switching_protocols(upgrade: &Upgrade) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(256);
     bytes.extend_from_slice(
@@ -20,7 +20,7 @@ pub(super) fn switching_protocols(upgrade: &Upgrade) -> Vec<u8> {
     bytes
 }
 
-/// A response with its length and its date, to a request of HTTP/1.0 in the same version.
+/// A response with its length and date, in the HTTP version of its request.
 pub(super) fn with_body(version: Version, response: &Response<String>) -> Vec<u8> {
     let version = if version < Version::HTTP_11 { "HTTP/1.0" } else { "HTTP/1.1" };
     let (status, body) = (response.status(), response.body());
@@ -35,7 +35,7 @@ pub(super) fn with_body(version: Version, response: &Response<String>) -> Vec<u8
     bytes
 }
 
-/// A refusal of what was no request. It has no date, and its connection ends.
+/// The refusal of bytes that were not a request. It has no date, and the connection ends after it.
 pub(super) fn to_no_request(status: StatusCode, reason: &str) -> Vec<u8> {
     let reason = format!("{reason}\n");
     let retry = if status == StatusCode::SERVICE_UNAVAILABLE { "retry-after: 5\r\n" } else { "" };

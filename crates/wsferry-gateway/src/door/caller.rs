@@ -1,4 +1,4 @@
-//! The connection that requests come by.
+//! Who sends the requests of a connection.
 
 use crate::client::ClientAddress;
 use crate::request::Client;
@@ -13,12 +13,12 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// One without TLS, or without a certificate.
+    /// A caller without TLS, or without a certificate.
     pub(super) const fn plain(address: ClientAddress) -> Self {
         Self { address, common_names: Vec::new() }
     }
 
-    /// The same as what a request carries of it.
+    /// The form in which a request carries it.
     pub(super) fn client(&self) -> Client<'_> {
         Client { address: self.address, common_names: &self.common_names }
     }

@@ -1,4 +1,4 @@
-//! How a connection ends that becomes no session.
+//! How a connection ends that does not become a session.
 
 use std::time::Duration;
 
@@ -9,30 +9,30 @@ use super::head_reader::HeadReader;
 use super::refusal::FAREWELL;
 use crate::net::Farewell;
 
-/// How long an idle connection whose place is needed may take to end.
+/// How long an idle connection may take to end when its permit is needed elsewhere.
 const EVICTED: Duration = Duration::from_millis(200);
 
-/// How a connection ends that becomes no session.
+/// How a connection ends that does not become a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConnectionEnd {
-    /// The client has ended, or the last answer was the end.
+    /// The client closed it, or the last answer closes it.
     Done,
-    /// The socket has failed.
+    /// The socket failed.
     Failed,
-    /// What came is no request head.
+    /// What arrived is not a request head.
     Fault(Fault),
-    /// A head was begun and not finished in time.
+    /// A head was started but not finished in time.
     HeadTimeout,
-    /// Nothing came in time: there is nobody to answer.
+    /// Nothing arrived in time: there is nobody to answer.
     Silence,
-    /// The client takes too little of its answer, or nothing at all.
+    /// The client reads its answer too slowly, or not at all.
     Slow,
-    /// Its place is needed while it is idle.
+    /// It is idle, and its permit is needed elsewhere.
     Evicted,
 }
 
 impl ConnectionEnd {
-    /// No head was whole in time.
+    /// No complete head arrived in time.
     pub(super) fn timed_out(reader: &HeadReader) -> Self {
         if reader.arrived().is_empty() { Self::Silence } else { Self::HeadTimeout }
     }

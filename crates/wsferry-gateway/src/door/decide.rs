@@ -1,5 +1,5 @@
-//! Which question comes first: is it a request at all, does it mean this host, is it a handshake, may
-//! this client in, can the target be reached.
+//! What a request gets, and the order in which that is decided: is it a valid request, is it a
+//! handshake, does it name this host, may this client connect, can the target be reached.
 
 use std::sync::atomic::Ordering;
 
@@ -19,20 +19,20 @@ use crate::request::Request;
 use crate::route::{Dial, NoTarget};
 use crate::tap::Tap;
 
-/// What was decided about a request for a session.
+/// A request for a session that was accepted.
 #[derive(Debug)]
 pub(super) struct Accepted {
-    /// What the answer says.
+    /// What the 101 says.
     pub(super) upgrade: Upgrade,
     /// The proof that the client was let in.
     pub(super) admitted: Admitted,
     /// Where the session leads.
     pub(super) target: Address,
-    /// What sees all that is relayed.
+    /// Sees everything that is relayed.
     pub(super) tap: Option<Box<dyn Tap>>,
-    /// The connection to the target, where it is dialled before the answer.
+    /// The connection to the target, if it was dialled before the answer.
     pub(super) dialed: Option<Stream>,
-    /// Stops the gateway when the session is gone: the only one of `--run-once`.
+    /// Stops the gateway when the session ends: it is the only one of `--run-once`.
     pub(super) once: Option<DropGuard>,
 }
 
@@ -61,7 +61,8 @@ pub(super) async fn upgrade(
     let_in(front, caller.address)?;
     let dialed = match front.dial {
         Dial::BeforeAccept if !target.is_built_in() => {
-            let dialed = front.dialer.dial(&target, front.connect_timeout).await;
+            // Boxed: it is large, and few gateways dial here.
+            let dialed = Box::pin(front.dialer.dial(&target, front.connect_timeout)).await;
             Some(dialed.map_err(|error| Rejection::cannot_dial(&error))?)
         }
         _ => None,
@@ -71,8 +72,8 @@ pub(super) async fn upgrade(
     Ok(Accepted { upgrade, admitted, target, tap, dialed, once })
 }
 
-/// Decides whether the client may ask for a file: it means this gateway by a name of it, or by one
-/// that is a token. No token is looked up for a client that was not let in.
+/// Decides whether the client may have a file: its Host must name this gateway, or be a token. No
+/// token is looked up for a client that has not been let in.
 pub(super) async fn file(front: &Front, caller: &Caller, head: &Parts) -> Result<(), Rejection> {
     let (_, request) = judge(front, caller, head)?;
     let checked = front.policy.check_host(&request);
@@ -91,7 +92,7 @@ pub(super) async fn file(front: &Front, caller: &Caller, head: &Parts) -> Result
     let_in(front, caller.address)
 }
 
-/// What the rules of the handshake say of a request.
+/// Checks a request against the rules of the handshake.
 fn judge<'r>(
     front: &Front,
     caller: &'r Caller,
@@ -108,7 +109,7 @@ fn judge<'r>(
     Ok((verdict, Request::read(caller.client(), head)?))
 }
 
-/// Where the client's token leads. One that leads nowhere is a failure of the client's source.
+/// Where the client's token leads. One that leads nowhere counts as a failure of the client's source.
 async fn target(front: &Front, request: &Request<'_>) -> Result<Address, Rejection> {
     let target = front.route.target(request).await;
     if let Err(NoTarget::UnknownToken) = target {
@@ -117,7 +118,7 @@ async fn target(front: &Front, request: &Request<'_>) -> Result<Address, Rejecti
     Ok(target?)
 }
 
-/// The last word before a yes: of many guesses at once, the right one gets no answer either when the
+/// The last check before a yes: of many guesses sent at once, even the right one is refused once the
 /// others have failed.
 fn let_in(front: &Front, client: ClientAddress) -> Result<(), Rejection> {
     front.policy.check_source(client)?;
@@ -125,7 +126,7 @@ fn let_in(front: &Front, client: ClientAddress) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// Of the clients that come at once only one gets the session of `--run-once`.
+/// Of clients that connect at the same time, only one gets the session of `--run-once`.
 fn claim_only_session(front: &Front) -> Result<DropGuard, Rejection> {
     if front.had_session.swap(true, Ordering::Relaxed) {
         return Err(Rejection::unavailable("the only session has begun"));

@@ -1,5 +1,5 @@
-//! Requests that ask for no session: hyper reads them and writes the answers, which are files or
-//! refusals.
+//! Requests that do not ask for a session: hyper reads them and writes the answers, which are files
+//! or refusals.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -25,11 +25,11 @@ use super::{Front, decide};
 use crate::events;
 use crate::web::response::{self, Body};
 
-/// What hyper may hold of a connection, where heads need no more.
+/// The size of hyper's buffer, unless larger heads are allowed.
 const HYPER_BUFFER: usize = 64 * 1024;
 
-/// Answers requests, from one whose head was read already, until one asks for a session or there are
-/// no more: the head of that one, or how the connection ends.
+/// Answers requests until one asks for a session or there are no more. `first` is the head that was
+/// read already. Returns the head of the request for a session, or how the connection ends.
 pub(super) async fn serve(
     reader: HeadReader,
     first: PlainHead,
@@ -45,7 +45,7 @@ pub(super) async fn serve(
         permits: permits.clone(),
     };
     let mut builder = http1::Builder::new();
-    // hyper has to hold the largest head that the guard lets pass.
+    // hyper must be able to hold the largest head that the guard lets through.
     builder.half_close(true).max_buf_size(front.heads.max_size.max(HYPER_BUFFER));
     let mut connection = builder.serve_connection(guard, answerer);
     let ended = tokio::select! {
@@ -97,7 +97,7 @@ impl Service<Request<Incoming>> for Answerer {
     }
 }
 
-/// The file that is asked for, with its head.
+/// The answer with the requested file.
 async fn answer(
     front: &Front,
     caller: &Caller,
@@ -111,7 +111,7 @@ async fn answer(
     }
     let mut response = web.answer(head).await;
     response::replace(response.headers_mut(), &front.headers);
-    // Behind such a head no request is read: this answer is the last one.
+    // No request is read after such a head: this answer is the last one.
     if handshake::announces_body(&head.headers) || head.headers.contains_key(UPGRADE) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

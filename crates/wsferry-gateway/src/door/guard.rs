@@ -23,38 +23,38 @@ use super::permits::{FilePermits, Parked, Permits};
 /// How long a connection may wait for its next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// The timer of what is waited for.
+/// The timer for the next head.
 #[derive(Debug)]
 struct Until {
     is_idle: bool,
     timer: Pin<Box<Sleep>>,
 }
 
-/// A connection, as hyper sees it.
+/// A connection as hyper sees it.
 #[derive(Debug)]
 pub(super) struct Guard {
     reader: HeadReader,
-    /// Bytes of a head that hyper may have.
+    /// The part of a head that hyper has not read yet.
     released: Bytes,
-    /// The head that was released is the last one: nothing behind it is a request.
+    /// The released head is the last one: nothing after it is a request.
     is_last: bool,
-    /// What asks for WebSocket, and is not for hyper.
+    /// A head that asks for WebSocket, which hyper never sees.
     upgrade: Option<Box<Parts>>,
     in_flight: InFlight,
     header_timeout: Duration,
-    /// Until when a head must be whole, or begin.
+    /// When the next head must have started, or be complete.
     until: Option<Until>,
     pace: Pace,
     permits: Permits,
     files: Arc<FilePermits>,
-    /// The permit of the connection while it is idle.
+    /// The connection's permit while it is idle.
     parked: Option<Parked>,
-    /// How the connection ends, where that is decided here.
+    /// How the connection ends, if that was decided here.
     end: Option<ConnectionEnd>,
 }
 
 impl Guard {
-    /// Begins with a head that was read already.
+    /// Starts with a head that was read already.
     pub(super) fn new(
         reader: HeadReader,
         head: PlainHead,
@@ -92,8 +92,8 @@ impl Guard {
         Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
     }
 
-    /// Waits for the rest of a head, or for its begin, within the time for that. An idle connection
-    /// makes way for others. While an answer is being sent no head is waited for.
+    /// Waits for the rest of a head, or for its start, with a time limit. An idle connection gives way
+    /// to others. While an answer is being sent, no head is expected.
     fn poll_more<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if self.in_flight.is_set() || self.pace.waits() {
             self.until = None;
@@ -159,12 +159,12 @@ impl Guard {
         if waited {
             self.pace.go_on();
             self.in_flight.set_waiting(false);
-            cx.waker().wake_by_ref(); // the body and the next head were not looked at meanwhile
+            cx.waker().wake_by_ref(); // the body and the next head were not polled meanwhile
         }
         written
     }
 
-    /// To be called before a write: afterwards it cannot be told what the client took.
+    /// To be called before a write: afterwards there is no telling how much the client took.
     fn look(&mut self) {
         if self.pace.waits() {
             let taken = self.reader.stream.taken();
@@ -186,8 +186,9 @@ impl Read for Guard {
             }
             ready!(this.poll_head(cx))?;
         }
-        // Where there is nothing for hyper now, this is the end of the stream: it is, or an upgrade is
-        // next. hyper reads no head before the answers to earlier ones are written.
+        // If there is nothing for hyper now, it sees the end of the stream: because it has ended, or
+        // because an upgrade comes next. hyper reads no head before it has written the answers to
+        // earlier ones.
         let length = this.released.len().min(room.remaining());
         room.put_slice(&this.released[..length]);
         this.released.advance(length);

@@ -1,8 +1,8 @@
-//! Reads request heads from a connection, and lets only whole, well-formed ones through.
+//! Reads request heads from a connection and lets only complete, well-formed ones through.
 //!
 //! hyper and httparse are lenient where docs/protocol.md is not, so the [`Judge`] looks at every byte of
-//! a head first. Bytes behind a head that asks for WebSocket stay here: after the 101 they are
-//! frames, and after a refusal they are never read as a request.
+//! a head first. Bytes after a head that asks for WebSocket stay here: after the 101 they are frames,
+//! and after a refusal they are never read as a request.
 
 use std::io;
 use std::pin::Pin;
@@ -17,51 +17,51 @@ use wsferry_proto::head::{Fault, Head, Judge};
 use super::parse;
 use crate::net::Stream;
 
-/// Bytes read at once while a head is waited for.
+/// How many bytes are read at a time while a head is expected.
 const READ: usize = 4096;
 
-/// Which heads pass.
+/// Which request heads are let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadRules {
-    /// The maximum number of bytes of one.
+    /// The maximum length of a head, in bytes.
     pub max_size: usize,
-    /// Whether an upgrade of HTTP/1.0 is as good as one of HTTP/1.1: for websockify's place, which is
-    /// often behind an nginx without `proxy_http_version 1.1`.
+    /// Whether an HTTP/1.0 upgrade is treated like an HTTP/1.1 one: for replacing websockify, which
+    /// often runs behind an nginx without `proxy_http_version 1.1`.
     pub upgrades_http_1_0: bool,
 }
 
-/// A request head that is whole.
+/// A complete request head.
 #[derive(Debug)]
 pub(super) enum RequestHead {
-    /// It asks for WebSocket: nothing behind it is a request.
+    /// It asks for WebSocket: nothing after it is a request.
     Upgrade(Box<Parts>),
-    /// Another one.
+    /// It asks for something else.
     Other(PlainHead),
 }
 
 /// A request head for hyper.
 #[derive(Debug)]
 pub(super) struct PlainHead {
-    /// All of it.
+    /// The bytes of the head.
     pub(super) bytes: Bytes,
-    /// Nothing behind it is a request.
+    /// Nothing after it is a request.
     pub(super) is_last: bool,
 }
 
 /// Why there is no request head.
 #[derive(Debug)]
 pub(super) enum HeadError {
-    /// What came is none.
+    /// What arrived is not one.
     Fault(Fault),
-    /// The socket has failed.
+    /// The socket failed.
     Io(io::Error),
 }
 
-/// A connection that request heads come by.
+/// A connection from which request heads are read.
 #[derive(Debug)]
 pub(super) struct HeadReader {
     pub(super) stream: Stream,
-    /// What arrived and belongs to no head that was read.
+    /// Bytes after the last head that was read.
     arrived: BytesMut,
     judge: Judge,
     rules: HeadRules,
@@ -72,17 +72,17 @@ impl HeadReader {
         Self { stream, arrived: BytesMut::new(), judge: Judge::new(rules.max_size), rules }
     }
 
-    /// The connection, and what arrived behind the last head.
+    /// The connection, and the bytes after the last head.
     pub(super) fn into_parts(self) -> (Stream, Bytes) {
         (self.stream, self.arrived.freeze())
     }
 
-    /// What arrived of the next head.
+    /// What has arrived of the next head.
     pub(super) fn arrived(&self) -> &[u8] {
         &self.arrived
     }
 
-    /// Reads until a head is whole; `None` at the end of the stream.
+    /// Reads until a head is complete; `None` at the end of the stream.
     pub(super) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,

@@ -17,12 +17,12 @@ pub(super) struct InFlight(Arc<Flags>);
 #[derive(Debug, Default)]
 struct Flags {
     answering: AtomicBool,
-    /// What was written of the answer waits for the client.
+    /// What was written of the answer is waiting for the client.
     waiting: AtomicBool,
 }
 
 impl InFlight {
-    /// Marks the begin of an answer; dropping the mark is its end.
+    /// Marks the start of an answer; dropping the mark is its end.
     pub(super) fn begin(&self) -> InFlightMark {
         self.0.answering.store(true, Ordering::Relaxed);
         InFlightMark(self.clone())
@@ -32,7 +32,7 @@ impl InFlight {
         self.0.answering.load(Ordering::Relaxed)
     }
 
-    /// Whether what was written waits for the client.
+    /// Says whether what was written is waiting for the client.
     pub(super) fn set_waiting(&self, is_waiting: bool) {
         self.0.waiting.store(is_waiting, Ordering::Relaxed);
     }
@@ -43,8 +43,8 @@ impl InFlight {
 pub(super) struct InFlightMark(InFlight);
 
 impl InFlightMark {
-    /// Whether the client is waited for: then nothing more is read into memory for it. Who asks is
-    /// polled again when the client goes on.
+    /// Whether the answer is waiting for the client: then nothing more is read into memory for it. The
+    /// caller is polled again when the client goes on.
     fn is_waiting(&self) -> bool {
         self.0.0.waiting.load(Ordering::Relaxed)
     }
@@ -56,16 +56,16 @@ impl Drop for InFlightMark {
     }
 }
 
-/// The most bytes of a body that hyper is given before it has to write.
+/// The maximum number of bytes of a body that hyper gets before it has to write.
 const AHEAD: usize = 32 * 1024;
 
 pin_project! {
-    /// A body that says when it is done, and never is far ahead of what was written.
+    /// A body that says when it is done, and never gets far ahead of what was written.
     pub(super) struct Tracked {
         #[pin]
         body: Body,
         mark: InFlightMark,
-        // Bytes that hyper was given without a pause.
+        // Bytes that hyper got without a pause.
         ahead: usize,
     }
 }

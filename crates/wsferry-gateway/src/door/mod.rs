@@ -1,5 +1,5 @@
-//! How clients come in: what is spoken before a session. A door gets an accepted connection and
-//! yields [`Sessions`].
+//! How clients come in: everything before a session. A door takes an accepted connection and yields
+//! [`Sessions`].
 //!
 //! [`WebSocketDoor`] reads request heads (`head_reader`), well-formed ones only. One that asks for
 //! WebSocket is answered at once (`upgrade`) and becomes a session; the others are left to hyper
@@ -44,9 +44,9 @@ use crate::session::Joining;
 use crate::tls::Acceptor;
 use crate::web::Web;
 
-/// The sessions that an accepted connection comes to: none, one, or several.
+/// The sessions that an accepted connection leads to: none, one or several.
 pub trait Sessions: Send {
-    /// The next one; `None` when there will be no more, and the connection is left.
+    /// The next session; `None` when there will be no more. Then the connection has been dealt with.
     fn next(&mut self) -> impl Future<Output = Option<Joining>> + Send;
 }
 

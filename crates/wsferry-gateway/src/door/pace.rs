@@ -1,5 +1,5 @@
-//! How slowly a client may take its answer: it must take some byte within `write_timeout`, and on
-//! average `file_min_rate` bytes a second. Only the time counts in which the answer waits for it.
+//! How slowly a client may read its answer: at least one byte within `write_timeout`, and on average
+//! `file_min_rate` bytes a second. Only the time in which the answer waits for the client counts.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The time over which the rate is an average.
+/// The time over which the rate is averaged.
 const WINDOW: Duration = Duration::from_secs(30);
-/// How often a client that is waited for is looked at, at least.
+/// The longest time between two looks at a client that is waited for.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The pace of one client.
@@ -21,18 +21,18 @@ pub(super) struct Pace {
     min_rate: u64,
     /// Set while the client is waited for.
     wait: Option<Wait>,
-    /// How long it was waited for in this window.
+    /// How long the client was waited for in this window.
     waited: Duration,
-    /// What it took meanwhile.
+    /// How many bytes it took meanwhile.
     took: u64,
 }
 
 #[derive(Debug)]
 struct Wait {
-    /// When the client was looked at last, and how far it had come.
+    /// When the client was last looked at, and how far it had come.
     looked: Instant,
     taken: u64,
-    /// When it took a byte last.
+    /// When it last took a byte.
     moved: Instant,
     timer: Pin<Box<Sleep>>,
 }
@@ -70,7 +70,7 @@ impl Pace {
         }
     }
 
-    /// Looks how far the client has come. To be done before more is written, too.
+    /// Notes how far the client has come. To be called before more is written, too.
     pub(super) fn look(&mut self, taken: u64) {
         let Some(wait) = &mut self.wait else { return };
         let now = Instant::now();
@@ -82,7 +82,7 @@ impl Pace {
         (wait.looked, wait.taken) = (now, taken);
     }
 
-    /// It is not waited for any more.
+    /// The client is no longer waited for.
     pub(super) fn go_on(&mut self) {
         self.wait = None;
     }

@@ -1,5 +1,5 @@
-//! A request head that asks for WebSocket, from its bytes. It was judged before, so what a lenient
-//! parser lets pass does not matter here.
+//! Parses a request head that asks for WebSocket. It has been judged already, so it does not matter
+//! that the parser is lenient.
 
 use std::mem::MaybeUninit;
 
@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use wsferry_proto::head::MAX_FIELDS;
 
-/// The parts of a GET; `None` when it is another request, or one that only looks like one. Names and
+/// The parts of a GET; `None` for another method, and for a head that cannot be parsed. Names and
 /// values share the memory of `head`.
 pub(super) fn get(head: &Bytes) -> Option<Box<Parts>> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];

@@ -1,10 +1,10 @@
 //! What a connection may hold before it is a session. Until its request head is judged and answered
-//! it has a permit for its handshake; while it is sent a file, or waits for its next request, it has
+//! it has a permit for its handshake; while it is sent a file or waits for its next request, it has
 //! one for files instead. So slow downloads and idle connections keep nobody from a handshake, and
-//! are bounded themselves.
+//! their number is limited too.
 //!
-//! An idle connection makes way for whoever needs its permit: it leaves the permit with
-//! [`FilePermits`], and takes it back when its next request has come.
+//! An idle connection gives way to whoever needs its permit: it leaves the permit with
+//! [`FilePermits`] and takes it back when its next request arrives.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -20,7 +20,7 @@ pub struct FilePermits {
     idle: Mutex<Idle>,
 }
 
-/// Connections that wait for their next request, the longest idle one first.
+/// Connections that wait for their next request, the one that has been idle longest first.
 #[derive(Debug, Default)]
 struct Idle {
     connections: BTreeMap<u64, Left>,
@@ -36,12 +36,12 @@ struct Left {
 }
 
 impl FilePermits {
-    /// For `most` connections at once.
-    pub fn new(most: usize) -> Self {
-        Self { free: Arc::new(Semaphore::new(most)), idle: Mutex::default() }
+    /// Permits for `maximum` connections at once.
+    pub fn new(maximum: usize) -> Self {
+        Self { free: Arc::new(Semaphore::new(maximum)), idle: Mutex::default() }
     }
 
-    /// Ends the connection that has been idle for longest: whether there was one.
+    /// Ends the connection that has been idle longest. Returns whether there was one.
     pub fn end_idle(&self) -> bool {
         self.oldest().is_some()
     }
@@ -63,7 +63,7 @@ impl FilePermits {
 #[derive(Clone, Debug)]
 pub(super) struct Permits(Arc<Mutex<Held>>);
 
-/// What a connection holds.
+/// The permits that a connection holds.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     handshake: Option<OwnedSemaphorePermit>,
@@ -71,7 +71,7 @@ pub(super) struct Held {
 }
 
 impl From<OwnedSemaphorePermit> for Held {
-    /// It has a permit for its handshake.
+    /// A new connection has a permit for its handshake.
     fn from(handshake: OwnedSemaphorePermit) -> Self {
         Self { handshake: Some(handshake), file: None }
     }
@@ -89,12 +89,12 @@ impl Permits {
         Self(Arc::new(Mutex::new(held)))
     }
 
-    /// What is held, for one that does not share it any more.
+    /// Takes what is held, when it is no longer shared.
     pub(super) fn take(&self) -> Held {
         std::mem::take(&mut *self.held())
     }
 
-    /// The request is one for a file: whether there is a permit for that.
+    /// The request is for a file. Returns whether there is a permit for that.
     pub(super) fn change_to_file(&self, files: &FilePermits) -> bool {
         let mut held = self.held();
         if held.file.is_none() {
@@ -122,7 +122,7 @@ impl Permits {
         Some(Parked { files: Arc::clone(files), number, told })
     }
 
-    /// It is not idle any more. Its permit may be another's by now.
+    /// The connection is no longer idle. Another one may have its permit by now.
     pub(super) fn unpark(&self, parked: &Parked) {
         self.held().file = parked.files.idle().connections.remove(&parked.number).map(|l| l.permit);
     }
@@ -141,7 +141,7 @@ pub(super) struct Parked {
 }
 
 impl Parked {
-    /// Ready when the connection is to end, because its permit is another's.
+    /// Ready when the connection has to end, because another one has its permit.
     pub(super) fn poll_evicted(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.told).poll(cx).map(drop)
     }

@@ -1,4 +1,4 @@
-//! Refusals of what is no request: of a connection that is one too many, too.
+//! Refusals where there is no request: of bytes that are not one, and of one connection too many.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::client::ClientAddress;
 use crate::events;
 use crate::net::{Farewell, Stream, farewell};
 
-/// How long a client that was refused may take to take its answer, and to end its connection.
+/// How long a refused client may take to read its answer, and to close its connection.
 pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 
-/// A record of TLS with the alert `internal_error`, fatal (RFC 8446 §6): the one that says nothing of
-/// the client. Before a handshake there is no key, and it goes as it is.
+/// A TLS record with the fatal alert `internal_error` (RFC 8446 §6): the one that says nothing about
+/// the client. Before a handshake there is no key, so it is sent as it is.
 const ALERT: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 
-/// The first byte of a client that speaks TLS: a record of its handshake (RFC 8446 §5.1).
+/// The first byte from a client that speaks TLS: a handshake record (RFC 8446 §5.1).
 pub(super) const TLS_HANDSHAKE: u8 = 22;
 
 /// Logs and writes a refusal.
@@ -34,7 +34,7 @@ pub(super) async fn refuse(
     write(stream, &answer::to_no_request(status, reason)).await;
 }
 
-/// The same for a client that speaks TLS, with which no handshake is made.
+/// The same for a client that speaks TLS, without a handshake.
 pub(super) async fn alert(
     stream: &mut Stream,
     client: ClientAddress,
@@ -46,8 +46,8 @@ pub(super) async fn alert(
     write(stream, &ALERT).await;
 }
 
-/// Answers 503 to a connection that is one too many, without reading what it wants. One that speaks
-/// TLS gets an alert: a handshake would cost what there is too little of.
+/// Answers 503 to one connection too many, without reading what it wants. One that speaks TLS gets an
+/// alert: a handshake would cost what there is too little of.
 pub async fn turn_away(mut stream: Stream, client: ClientAddress, front: &Front) {
     let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "too many connections");
     if front.tls.is_some() && speaks_tls(&stream).await {

@@ -1,4 +1,4 @@
-//! A decided no before a session: what the log and the client are told.
+//! A request is refused: what the log and the client are told.
 
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
@@ -11,20 +11,20 @@ use crate::events;
 use crate::route::NoTarget;
 use crate::web::response;
 
-/// A no to a request, whoever decided it.
+/// Why a request is refused.
 #[derive(Debug)]
 pub(super) enum Rejection {
-    /// The rules of the handshake did.
+    /// It breaks a rule of the handshake.
     Rule(Refusal),
-    /// The policy did.
+    /// The policy does not let the client in.
     Policy(Denial),
     /// Too many files are being sent.
     Busy,
-    /// The token was looked up, and leads nowhere.
+    /// The token was looked up and leads nowhere.
     UnknownToken,
-    /// The source of the client failed too often.
+    /// The client's source failed too often.
     Blocked(Blocked),
-    /// Something else, with its status and one sentence.
+    /// Another reason: its status, and one sentence.
     Other(StatusCode, String),
 }
 
@@ -57,12 +57,12 @@ impl From<Blocked> for Rejection {
 }
 
 impl Rejection {
-    /// 503.
+    /// 503, for a reason that will pass.
     pub(super) fn unavailable(reason: &str) -> Self {
         Self::Other(StatusCode::SERVICE_UNAVAILABLE, reason.to_owned())
     }
 
-    /// 502 or 504: the target was dialled before the answer, and was not reached.
+    /// 502 or 504: the target was dialled before the answer and could not be reached.
     pub(super) fn cannot_dial(error: &DialError) -> Self {
         let status = match error {
             DialError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
@@ -71,7 +71,7 @@ impl Rejection {
         Self::Other(status, format!("the target cannot be reached: {error}"))
     }
 
-    /// Logs it, with the Origin among `headers`, and gives the answer for the client.
+    /// Logs the refusal, with the Origin from `headers`, and returns the answer for the client.
     pub(super) fn tell(&self, client: ClientAddress, headers: &HeaderMap) -> Response<String> {
         let log = |status, reason: &str, remedy: &str| {
             events::request_refused(client, headers, status, reason, remedy);
@@ -107,7 +107,7 @@ impl Rejection {
                 response::sentence(StatusCode::FORBIDDEN, NoTarget::UNKNOWN)
             }
             Self::Blocked(Blocked { remaining }) => {
-                // A line for each would be a guesser's way to fill the log: the first one was told.
+                // Only the first one is logged: a guesser must not be able to fill the log.
                 let seconds = remaining.as_secs_f64().ceil();
                 let status = StatusCode::TOO_MANY_REQUESTS;
                 let reason =

@@ -14,8 +14,8 @@ use crate::events;
 use crate::net::{Farewell, Stream, farewell};
 use crate::tls::common_names;
 
-/// Makes the connection what it is to be: TLS when its first byte says so. With it comes who the
-/// client is. `None`: it has ended.
+/// Starts TLS if the first byte says so. Returns the connection and its caller; `None` if the
+/// connection has ended.
 pub(super) async fn secure(
     mut stream: Stream,
     client: ClientAddress,
@@ -27,7 +27,7 @@ pub(super) async fn secure(
         first = timeout_at(until, stream.begins_with_tls()) => first,
         () = front.drain.cancelled() => return None,
     };
-    // A client that says nothing, or is gone, is worth no line: with TLS or without.
+    // A client that says nothing, or is gone, is not worth a line: with TLS or without.
     let Ok(Ok(begins_with_tls)) = begins_with_tls else { return None };
     if begins_with_tls {
         let handshake = timeout_at(until, stream.accept_tls(tls.current()));
@@ -55,12 +55,12 @@ pub(super) async fn secure(
     Some((stream, Caller::plain(client)))
 }
 
-/// Whether a client that is not served begins with TLS. One that says nothing soon does not.
+/// Whether a client that is turned away begins with TLS. One that stays silent does not.
 pub(super) async fn speaks_tls(stream: &Stream) -> bool {
     matches!(timeout(FAREWELL, stream.begins_with_tls()).await, Ok(Ok(true)))
 }
 
-/// What became of a handshake.
+/// The outcome of a TLS handshake.
 async fn handshaken(
     handshake: Result<Stream, (io::Error, Stream)>,
     client: ClientAddress,

@@ -1,5 +1,5 @@
-//! Requests of Socket.IO's clients. They speak a protocol of their own, over WebSocket too: to a TCP
-//! server its packets would be noise, so they are told what to do instead.
+//! Requests from Socket.IO clients. They speak a protocol of their own, also over WebSocket. To a TCP
+//! server its packets would be noise, so the clients are told what to do instead.
 
 use http::Uri;
 
@@ -7,7 +7,7 @@ use http::Uri;
 pub(super) const REFUSAL: &str = "this is a request of Socket.IO, which speaks a protocol of its own \
      that a TCP server does not know: in the page, use new WebSocket(url) in place of io(url)";
 
-/// Whether a Socket.IO client asks: its path, and the version of its protocol in the query.
+/// Whether this is a Socket.IO request: its path, and a protocol version in the query.
 pub(super) fn is_asked(target: &Uri) -> bool {
     let query = target.query().unwrap_or_default();
     matches!(target.path(), "/socket.io/" | "/socket.io")

@@ -1,4 +1,4 @@
-//! The short way of a handshake: its head was judged and parsed once, and the answer is written from
+//! The short way of a handshake: its head has been judged and parsed once, and the answer is written
 //! here, without hyper.
 
 use std::future::poll_fn;
@@ -63,7 +63,7 @@ pub(super) async fn serve(
     None
 }
 
-/// Writes within `limit`; 0: however long it takes.
+/// Writes within `limit`; 0 means no limit.
 async fn write(stream: &mut Stream, bytes: &[u8], limit: Duration) -> Result<(), ConnectionEnd> {
     let writing = async {
         stream.write_all(bytes).await?;

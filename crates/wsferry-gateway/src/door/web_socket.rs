@@ -1,4 +1,4 @@
-//! The door of WebSocket clients: one connection from its first byte to its end, or to its session.
+//! The door for WebSocket clients: a connection from its first byte to its end, or to its session.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::session::Joining;
 /// A connection that speaks HTTP/1.1, with TLS or without. It yields one session, or none.
 #[derive(Debug)]
 pub struct WebSocketDoor {
-    /// Taken when it is served.
+    /// Taken by the first `next`.
     accepted: Option<(Stream, ClientAddress, Held)>,
     front: Arc<Front>,
 }
@@ -52,7 +52,7 @@ async fn serve(
     held: Held,
     front: &Arc<Front>,
 ) -> Option<Joining> {
-    // What is over soon and needs much room is boxed, here and below.
+    // Whatever is large and soon over is boxed, here and below.
     let (stream, caller) = if front.tls.is_some() {
         Box::pin(secure(stream, client, front)).await?
     } else {
@@ -73,7 +73,7 @@ async fn serve(
     }
 }
 
-/// Reads the first head within its time.
+/// Reads the first head, within `header_timeout`.
 async fn first_head(reader: &mut HeadReader, front: &Front) -> Result<RequestHead, ConnectionEnd> {
     let head = tokio::select! {
         head = timeout(front.header_timeout, poll_fn(|cx| reader.poll_next(cx))) => head,
@@ -88,7 +88,7 @@ async fn first_head(reader: &mut HeadReader, front: &Front) -> Result<RequestHea
     }
 }
 
-/// Serves files first, and a session if a later request asks for one.
+/// Serves files, and then a session if a later request asks for one.
 async fn serve_files(
     reader: HeadReader,
     first: PlainHead,
@@ -109,7 +109,7 @@ async fn serve_files(
     }
 }
 
-/// Leaves a connection, with an answer to what was no request.
+/// Closes a connection, after an answer to what was not a request.
 async fn leave(
     reader: HeadReader,
     end: ConnectionEnd,

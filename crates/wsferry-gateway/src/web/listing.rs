@@ -1,5 +1,5 @@
-//! `--web-listing`: a page with what is in a directory. It is made at most once a second, by one
-//! request for all that ask meanwhile, and has a bound; whoever leaves ends its making.
+//! `--web-listing`: a page that lists a directory. It is built at most once a second, by one request
+//! for all that ask meanwhile, and its size is limited. Building it stops when its client leaves.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -19,9 +19,9 @@ use crate::sys::{Beneath, EntryKind, OffWorker, Stuck};
 
 /// The maximum number of entries that are read, and shown.
 const MAX_ENTRIES: usize = 10_000;
-/// The maximum number of bytes of a page, its last lines apart.
+/// The maximum size of a page in bytes, not counting its last lines.
 const MAX_PAGE: usize = 2 << 20;
-/// How long a page is good.
+/// How long a page is used.
 const FRESH: Duration = Duration::from_secs(1);
 /// The maximum number of pages that are kept.
 const MAX_PAGES: usize = 16;
@@ -29,7 +29,7 @@ const MAX_PAGES: usize = 16;
 /// A name as one segment of a path (RFC 3986 §3.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The page of a directory and when it was made; locked while it is being made.
+/// The page of a directory and when it was built; locked while it is being built.
 type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Bytes)>>>;
 
 /// The pages of the last second.
@@ -81,7 +81,7 @@ impl Listings {
     }
 }
 
-/// Says when it is dropped that nobody waits any longer.
+/// Says, when it is dropped, that nobody is waiting any longer.
 #[derive(Debug, Default)]
 struct Abandoned(Arc<AtomicBool>);
 
@@ -103,7 +103,7 @@ fn page(root: &Path, directory: &Beneath, is_abandoned: &AtomicBool) -> Option<B
             break;
         }
         let Ok(mut name) = entry.name.into_string() else { continue };
-        // Only what would be served: nothing hidden, no link that leads out, no pipe.
+        // Only what would be served: nothing hidden, no link that leads outside, no pipe.
         if path::parse(&format!("/{}", utf8_percent_encode(&name, SEGMENT))).is_none() {
             continue;
         }

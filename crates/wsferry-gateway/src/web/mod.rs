@@ -1,5 +1,5 @@
-//! Static files: what may be reached is decided here, how it is sent (types, ranges, conditions) is
-//! tower-http's. A file is opened once, beneath the root; what was checked is what is sent.
+//! Static files: what may be reached is decided here; how it is sent (types, ranges, conditions) is
+//! left to tower-http. A file is opened once, beneath the root; what was checked is what is sent.
 
 mod listing;
 mod opened;
@@ -21,7 +21,7 @@ use listing::Listings;
 use opened::Opened;
 use response::Body;
 
-/// A look-up in the file system that takes longer has failed.
+/// A file system look-up that takes longer has failed.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// What is served beside WebSocket.
@@ -29,7 +29,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub enum Files {
     /// The files of a directory.
     Directory(PathBuf),
-    /// The same, and what is in a directory where it has no index.html.
+    /// The same, with a listing of each directory that has no index.html.
     Listed(PathBuf),
     /// One page, at `/`.
     Page(&'static str),
@@ -46,7 +46,7 @@ pub struct Web {
 /// What a path leads to.
 enum Found {
     File(Box<Beneath>),
-    /// A directory that was asked for without its last slash.
+    /// A directory that was requested without its final slash.
     Directory,
     /// A directory without an index.html.
     Contents(Box<Beneath>),
@@ -57,7 +57,7 @@ impl Web {
     /// Serves `files`.
     ///
     /// # Errors
-    /// They are not a directory that can be read.
+    /// They are not a readable directory.
     pub fn new(files: Files) -> io::Result<Self> {
         let files = match files {
             Files::Directory(root) => Files::Directory(readable(&root)?),
@@ -122,7 +122,7 @@ fn readable(root: &Path) -> io::Result<PathBuf> {
     Ok(root)
 }
 
-/// What is there to be served: nothing that a link hides or leads out to.
+/// Opens what may be served: nothing hidden, and nothing outside, by whatever link.
 fn open(root: &Path, relative: &Path) -> Option<Beneath> {
     open_beneath(root, relative).ok().filter(|found| !found.is_hidden())
 }
@@ -152,7 +152,7 @@ async fn send(found: Beneath, head: &Parts) -> Response<Body> {
         let mut whole = Request::new(());
         *whole.method_mut() = Method::HEAD;
         let whole = file.answer(whole).await;
-        if !range::is_to_be_followed(&head.headers, whole.headers()) {
+        if !range::is_honoured(&head.headers, whole.headers()) {
             ranged.headers_mut().remove(RANGE);
         }
     }
@@ -163,8 +163,8 @@ async fn send(found: Beneath, head: &Parts) -> Response<Body> {
     response
 }
 
-/// The type of a file by its name. Text is UTF-8: a page that does not say so itself is still read
-/// right.
+/// The type of a file by its name. Text is UTF-8, so that a page that does not say so itself is still
+/// read correctly.
 fn content_type(file: &Path) -> HeaderValue {
     let mime = mime_guess::from_path(file).first_or_octet_stream();
     let is_text = mime.type_() == mime_guess::mime::TEXT
@@ -178,8 +178,8 @@ fn content_type(file: &Path) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or(other)
 }
 
-/// To the same path with a slash behind it, and one in front: a browser would take `//` for another
-/// host.
+/// Redirects to the same path with a slash at its end and just one at its start: a browser would take
+/// `//` for another host.
 fn redirect(uri: &http::Uri) -> Response<Body> {
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let target = format!("/{}/{query}", uri.path().trim_start_matches('/'));

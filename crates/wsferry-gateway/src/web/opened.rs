@@ -1,5 +1,5 @@
-//! A file that is open already, served by tower-http: it makes of it what a request wants (ranges,
-//! conditions), and looks at no path.
+//! A file that is already open, served by tower-http, which deals with ranges and conditions and
+//! never sees a path.
 
 use std::fs::{File, Metadata};
 use std::future::{Ready, ready};
@@ -18,7 +18,7 @@ use tower_service::Service;
 
 use super::response::Body;
 
-/// Bytes of a file that are read at once: what is in memory for a client that takes none is twice that.
+/// How many bytes of a file are read at a time. Twice that is in memory for a client that takes none.
 const CHUNK: usize = 16 * 1024;
 
 /// A file that is open.
@@ -34,8 +34,8 @@ impl Opened {
         Self { file: Arc::new(Mutex::new(Some(file))), metadata }
     }
 
-    /// What the answer to `request` is, whose URI does not matter. A file is sent once; its answer to
-    /// a HEAD may be asked for before.
+    /// The answer to `request`, whose URI does not matter. A file can be sent only once; the answer to
+    /// a HEAD may be asked for before that.
     pub(super) async fn answer(&self, mut request: Request<()>) -> Response<Body> {
         *request.uri_mut() = http::Uri::from_static("/file");
         let mut files = ServeDir::with_backend("", self.clone()).with_buf_chunk_size(CHUNK);

@@ -1,10 +1,10 @@
-//! The path of a request → a path below the root, or nothing.
+//! From the path of a request to a path below the root, if it has one.
 
 use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
-/// What a request asks for.
+/// What a request wants.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
     /// Below the root; no part of it is empty, hidden, `.` or `..`.
@@ -14,8 +14,8 @@ pub(super) struct Wanted {
 }
 
 /// Decodes the path once, part by part. Whatever could mean something else to a file system (`..`,
-/// a separator that was encoded, a backslash, NUL) or is hidden leads to nothing. Slashes at its start
-/// are one.
+/// an encoded separator, a backslash, NUL) or is hidden leads to nothing. Several slashes at the start
+/// count as one.
 pub(super) fn parse(path: &str) -> Option<Wanted> {
     let path = path.strip_prefix('/')?.trim_start_matches('/');
     let (parts, is_directory) = match path.strip_suffix('/') {
@@ -27,7 +27,7 @@ pub(super) fn parse(path: &str) -> Option<Wanted> {
         for part in parts.split('/') {
             let part = percent_decode_str(part).decode_utf8().ok()?;
             let is_odd = |c: char| c == '/' || c == '\\' || c.is_control();
-            // A drive or a stream on Windows; `%2e` that was encoded twice anywhere.
+            // A drive or a stream on Windows; a doubly encoded `%2e` anywhere.
             let is_tricky = cfg!(windows) && part.contains(':') || has_escape(&part);
             if part.is_empty() || part.starts_with('.') || part.contains(is_odd) || is_tricky {
                 return None;

@@ -1,13 +1,13 @@
-//! Whether the `Range` of a request is to be followed (RFC 9110 §13.1.5, §14.2). tower-http serves
-//! ranges, but answers 416 where the RFC wants the whole file, and does not look at `If-Range`.
+//! Whether to honour the `Range` of a request (RFC 9110 §13.1.5, §14.2). tower-http serves ranges, but
+//! it answers 416 where the RFC wants the whole file, and it ignores `If-Range`.
 
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, ETAG, IF_RANGE, LAST_MODIFIED, RANGE};
 
-/// Whether the range in `asked` is one that `file`, the fields of an answer without it, can follow.
-/// What is false here is answered as if no range was asked for; what lies behind the end is still
-/// true, for its answer is 416.
-pub(super) fn is_to_be_followed(asked: &HeaderMap, file: &HeaderMap) -> bool {
+/// Whether the range in `asked` can be honoured; `file` has the fields of an answer without it. If
+/// not, the request is answered as if it had no range. A range beyond the end counts as one that can:
+/// its answer is 416.
+pub(super) fn is_honoured(asked: &HeaderMap, file: &HeaderMap) -> bool {
     let length = file.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let range = asked.get(RANGE).and_then(|range| range.to_str().ok());
     let (Some(length), Some(range)) = (length, range) else { return false };
@@ -30,7 +30,7 @@ fn is_one_range(range: &str, length: u64) -> bool {
     }
 }
 
-/// Whether `If-Range`, when it is there, names the file as it is: by its strong tag or its date.
+/// Whether `If-Range`, if present, names the file as it is now: by its strong tag or its date.
 fn is_unchanged(asked: &HeaderMap, file: &HeaderMap) -> bool {
     asked.get(IF_RANGE).is_none_or(|known| {
         let is_strong = !known.as_bytes().starts_with(b"W/");

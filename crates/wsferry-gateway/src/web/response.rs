@@ -1,4 +1,4 @@
-//! Answers that are not files, and the fields that all have.
+//! Answers that are not files, and the fields that all answers have.
 
 use bytes::Bytes;
 use http::header::{
@@ -11,8 +11,8 @@ use http_body_util::{BodyExt, Full};
 /// The body of an answer that hyper sends.
 pub(crate) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
-/// A status with one sentence. The connection ends after it, so that nothing that follows a refused
-/// handshake is ever read as a request.
+/// A status with one sentence. The connection ends after it, so that nothing after a refused handshake
+/// is ever read as a request.
 pub(crate) fn sentence(status: StatusCode, reason: &str) -> Response<String> {
     let mut response = Response::new(format!("{reason}\n"));
     *response.status_mut() = status;
@@ -27,7 +27,7 @@ pub(crate) fn sentence(status: StatusCode, reason: &str) -> Response<String> {
     response
 }
 
-/// A page.
+/// An HTML page.
 pub(crate) fn html(page: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(body(page));
     let html = HeaderValue::from_static("text/html; charset=utf-8");
@@ -35,13 +35,13 @@ pub(crate) fn html(page: impl Into<Bytes>) -> Response<Body> {
     response
 }
 
-/// The fields that every answer has: no type is guessed, no address is passed on.
+/// Adds the fields that every answer has: no type is guessed, no address is passed on.
 pub(crate) fn safe(headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 
-/// Puts `fields` in the place of fields of the same name.
+/// Replaces fields that have the same names as those in `fields`.
 pub(crate) fn replace(headers: &mut HeaderMap, fields: &HeaderMap) {
     for name in fields.keys() {
         headers.remove(name);
@@ -51,7 +51,7 @@ pub(crate) fn replace(headers: &mut HeaderMap, fields: &HeaderMap) {
     }
 }
 
-/// Text, or what else is in memory, as the body of an answer.
+/// A body from text, or from bytes in memory.
 pub(crate) fn body(content: impl Into<Bytes>) -> Body {
     Full::new(content.into()).map_err(|never| match never {}).boxed_unsync()
 }
