@@ -10,6 +10,24 @@ use thiserror::Error;
 /// Why the gateway could not be started. Each sentence says what to do.
 #[derive(Debug, Error)]
 pub enum StartError {
+    /// A listener names a route that is not there.
+    #[error("a listener serves the route {name:?}, which does not exist: name one of the routes")]
+    UnknownRoute {
+        /// The name.
+        name: String,
+    },
+    /// More than one route wraps a program.
+    #[error("two routes wrap a program: a gateway wraps one at most")]
+    SeveralPrograms,
+    /// New settings wrap a program.
+    #[error(
+        "a program is wrapped when the gateway starts: new settings for a gateway that runs cannot \
+         bring one"
+    )]
+    ProgramAtReload,
+    /// New settings came to a gateway that has stopped.
+    #[error("the gateway has stopped: it takes no new settings")]
+    Stopped,
     /// The address is in use.
     #[error(
         "cannot listen on {address}: the port is in use. Stop the program that uses it, or choose \

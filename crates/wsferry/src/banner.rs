@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use wsferry_gateway::address::Address;
-use wsferry_gateway::config::{Config, Listen, Reached, RouteSettings};
+use wsferry_gateway::config::{Config, DestinationSettings, Listen, Reached};
 use wsferry_gateway::gateway::Gateway;
 use wsferry_gateway::web::Files;
 
@@ -47,7 +47,7 @@ pub(crate) fn for_gateway(config: &Config, gateway: &Gateway) -> String {
     };
     let _ = writeln!(text, "  listening  {listening}");
     let _ = writeln!(text, "  WebSocket  {ws}  ->  {}", target(&config.route));
-    if let Some(root) = gateway.web().and_then(|web| web.root()) {
+    if let Some(root) = gateway.web_root() {
         let _ = writeln!(text, "  files      {}", root.display());
         let is_listed = matches!(config.web, Some(Files::Listed(_)));
         if is_listed || root.join("index.html").is_file() {
@@ -59,18 +59,20 @@ pub(crate) fn for_gateway(config: &Config, gateway: &Gateway) -> String {
     text
 }
 
-fn target(route: &RouteSettings) -> String {
+fn target(route: &DestinationSettings) -> String {
     match route {
-        RouteSettings::Fixed(Address::Echo) => "the built-in echo".to_owned(),
-        RouteSettings::Fixed(tcp @ Address::Tcp { .. }) => format!("TCP {tcp}"),
-        RouteSettings::Fixed(socket @ Address::UnixByToken(_)) => socket.to_string(),
-        RouteSettings::Fixed(Address::Recording(recording)) => {
+        DestinationSettings::Fixed(Address::Echo) => "the built-in echo".to_owned(),
+        DestinationSettings::Fixed(tcp @ Address::Tcp { .. }) => format!("TCP {tcp}"),
+        DestinationSettings::Fixed(socket @ Address::UnixByToken(_)) => socket.to_string(),
+        DestinationSettings::Fixed(Address::Recording(recording)) => {
             format!("the recording {}", recording.path.display())
         }
-        RouteSettings::Fixed(Address::Unix(path)) => format!("Unix socket {}", path.display()),
-        RouteSettings::Token { .. } => "the target of the token".to_owned(),
-        RouteSettings::Listed(_) => "the target that the client names".to_owned(),
-        RouteSettings::Wrapped { program, reached } => {
+        DestinationSettings::Fixed(Address::Unix(path)) => {
+            format!("Unix socket {}", path.display())
+        }
+        DestinationSettings::Token { .. } => "the target of the token".to_owned(),
+        DestinationSettings::Listed(_) => "the target that the client names".to_owned(),
+        DestinationSettings::Wrapped { program, reached } => {
             let program = program.program.display();
             match reached {
                 Reached::Moved(_) => program.to_string(),

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use wsferry_gateway::config::{Config, RouteSettings};
-use wsferry_gateway::gateway::Gateway;
+use wsferry_gateway::config::{Config, DestinationSettings};
+use wsferry_gateway::gateway::{Gateway, Handle};
 
 use crate::args::{Command, Gate, Process};
 use crate::pid_file::PidFile;
@@ -114,26 +114,21 @@ pub(crate) async fn serve(
     if process.daemon {
         output::flush(); // the terminal is let go
         // The words that start a program were typed in this directory.
-        let stays = matches!(config.route, RouteSettings::Wrapped { .. });
+        let stays = matches!(config.route, DestinationSettings::Wrapped { .. });
         let detached = daemon::Detached::new(stays)?;
         gateway.start_program().await?;
         detached.announce()?;
     }
     notify::ready(gateway.stop_token());
-    tokio::spawn(reload_when_told(reload, gateway.reload(), stop));
+    tokio::spawn(look_when_told(reload, gateway.handle(), stop));
     let ended = gateway.run().await?;
     drop(pid_file);
     Ok(ExitCode::from(ended.exit_code()))
 }
 
-async fn reload_when_told(
-    told: Arc<Notify>,
-    reload: impl Fn() + Send + Sync + 'static,
-    stop: CancellationToken,
-) {
-    let reload = Arc::new(reload);
+/// Looks at certificates, tokens and keys when SIGHUP came.
+async fn look_when_told(told: Arc<Notify>, handle: Handle, stop: CancellationToken) {
     while stop.run_until_cancelled(told.notified()).await.is_some() {
-        let reload = Arc::clone(&reload);
-        let _ = tokio::task::spawn_blocking(move || reload()).await;
+        handle.look_at_files();
     }
 }

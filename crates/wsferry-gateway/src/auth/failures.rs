@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use lru::LruCache;
 use tokio::time::Instant;
 
 use crate::client::ClientAddress;
+use crate::events;
 
 /// The maximum number of sources that are remembered; those that were not heard of for longest go
 /// first.
@@ -31,9 +33,9 @@ const LONGEST_BLOCK: u32 = 3000;
 
 /// The failures of all sources.
 #[derive(Debug)]
-pub(super) struct Failures {
+pub struct Failures {
     /// The number of failures in a minute that blocks a source; 0: none does.
-    limit: u16,
+    limit: AtomicU16,
     began: Instant,
     sources: Mutex<LruCache<Source, Record>>,
 }
@@ -73,24 +75,57 @@ pub struct Blocked {
 
 /// The first refusal of a block, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Begun {
+struct Begun {
     source: Source,
     /// How many failures led to it.
-    pub(super) failures: u16,
+    failures: u16,
 }
 
 impl Failures {
     /// Blocks after `limit` failures in a minute; 0: never.
-    pub(super) fn new(limit: u16) -> Self {
-        Self { limit, began: Instant::now(), sources: Mutex::new(LruCache::unbounded()) }
+    pub fn new(limit: u16) -> Self {
+        Self {
+            limit: AtomicU16::new(limit),
+            began: Instant::now(),
+            sources: Mutex::new(LruCache::unbounded()),
+        }
+    }
+
+    /// The limit that holds from now on.
+    pub fn set_limit(&self, limit: u16) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Whether a client may be answered at all: not while its source is blocked for its failures. To
+    /// be asked before a secret is looked at, and again before a yes is told, because other guesses of
+    /// the source may have failed meanwhile.
+    ///
+    /// # Errors
+    /// For how long it is blocked.
+    pub fn check(&self, client: ClientAddress) -> Result<(), Blocked> {
+        let Some((blocked, begun)) = self.blocked(client, Instant::now()) else { return Ok(()) };
+        if let Some(begun) = begun {
+            events::source_blocked(&begun, begun.failures, blocked.remaining);
+        }
+        Err(blocked)
+    }
+
+    /// A client showed a secret that is none.
+    pub fn failed(&self, client: ClientAddress) {
+        self.fail(client, Instant::now());
+    }
+
+    /// A client was let in.
+    pub fn succeeded(&self, client: ClientAddress) {
+        self.forgive(client, Instant::now());
+    }
+
+    fn limit(&self) -> u16 {
+        self.limit.load(Ordering::Relaxed)
     }
 
     /// Whether a client's source is blocked, and whether this is the first time that it is told.
-    pub(super) fn blocked(
-        &self,
-        client: ClientAddress,
-        now: Instant,
-    ) -> Option<(Blocked, Option<Begun>)> {
+    fn blocked(&self, client: ClientAddress, now: Instant) -> Option<(Blocked, Option<Begun>)> {
         let (source, now) = (self.source(client)?, self.ticks(now));
         let mut sources = self.lock();
         let record = sources.get_mut(&source)?;
@@ -101,7 +136,7 @@ impl Failures {
     }
 
     /// Counts a failure. One that was under way when a block began does not extend it.
-    pub(super) fn failed(&self, client: ClientAddress, now: Instant) {
+    fn fail(&self, client: ClientAddress, now: Instant) {
         let Some(source) = self.source(client) else { return };
         let now = self.ticks(now);
         let mut sources = self.lock();
@@ -110,12 +145,12 @@ impl Failures {
         }
         let record = sources.get_or_insert_mut(source, Record::default);
         if now >= record.blocked_until {
-            record.fail(now, self.limit);
+            record.fail(now, self.limit());
         }
     }
 
     /// Forgives half.
-    pub(super) fn succeeded(&self, client: ClientAddress, now: Instant) {
+    fn forgive(&self, client: ClientAddress, now: Instant) {
         let Some(source) = self.source(client) else { return };
         if let Some(record) = self.lock().get_mut(&source) {
             record.forgive(self.ticks(now));
@@ -124,7 +159,7 @@ impl Failures {
 
     /// `None`: this client is not counted.
     fn source(&self, client: ClientAddress) -> Option<Source> {
-        let ip = client.ip().filter(|_| self.limit > 0)?;
+        let ip = client.ip().filter(|_| self.limit() > 0)?;
         Some(match ip.to_canonical() {
             IpAddr::V4(ip) => Source::V4(ip.octets()),
             IpAddr::V6(ip) => Source::V6(*ip.octets().first_chunk()?),
@@ -217,7 +252,7 @@ mod tests {
     /// Fails at a moment: for how many seconds the source is blocked then.
     fn fail(failures: &Failures, ip: &str, seconds: f64) -> u64 {
         let now = after(failures, seconds);
-        failures.failed(client(ip), now);
+        failures.fail(client(ip), now);
         blocked(failures, ip, seconds)
     }
 
@@ -271,12 +306,12 @@ mod tests {
         for second in [0.0, 15.0, 30.0] {
             (0..3).for_each(|_| assert_eq!(fail(&failures, "192.0.2.1", second), 0));
         }
-        failures.succeeded(client("192.0.2.1"), after(&failures, 31.0));
+        failures.forgive(client("192.0.2.1"), after(&failures, 31.0));
         for number in 5..10 {
             assert_eq!(fail(&failures, "192.0.2.1", 32.0), 0, "{number}");
         }
         assert_eq!(fail(&failures, "192.0.2.1", 32.0), 10);
-        failures.succeeded(client("192.0.2.1"), after(&failures, 42.0));
+        failures.forgive(client("192.0.2.1"), after(&failures, 42.0));
         for number in 6..10 {
             assert_eq!(fail(&failures, "192.0.2.1", 42.0), 0, "{number}");
         }
@@ -293,7 +328,7 @@ mod tests {
         assert_eq!(fail(&failures, "192.0.2.1", 0.0), 10);
         let begun = |ip: &str| {
             let failures = Failures::new(1);
-            failures.failed(client(ip), after(&failures, 0.0));
+            failures.fail(client(ip), after(&failures, 0.0));
             let (_, begun) = failures.blocked(client(ip), after(&failures, 0.0)).unwrap();
             let again = failures.blocked(client(ip), after(&failures, 0.0)).unwrap().1;
             assert_eq!(again, None, "it is told once");
@@ -307,7 +342,7 @@ mod tests {
     fn sources_are_bounded_in_number_and_small() {
         let failures = Failures::new(2);
         for number in 0..MAX_SOURCES as u32 + 10 {
-            failures.failed(client(&Ipv4Addr::from(number).to_string()), failures.began);
+            failures.fail(client(&Ipv4Addr::from(number).to_string()), failures.began);
         }
         assert_eq!(failures.lock().len(), MAX_SOURCES);
         assert_eq!(fail(&failures, "0.0.0.1", 0.0), 0, "the oldest was forgotten");
@@ -320,7 +355,7 @@ mod tests {
     fn without_a_limit_and_by_a_unix_socket_nobody_is_counted() {
         for (limit, client) in [(0, client("192.0.2.1")), (1, ClientAddress::Unix)] {
             let failures = Failures::new(limit);
-            failures.failed(client, failures.began);
+            failures.fail(client, failures.began);
             assert_eq!(failures.blocked(client, failures.began), None);
             assert!(failures.lock().is_empty());
         }

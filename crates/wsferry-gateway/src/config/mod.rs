@@ -13,10 +13,11 @@ use wsferry_proto::{HostName, KeepAlive, Kind, head};
 use crate::address::{Address, AddressError, host_before_port};
 use crate::auth::{self, AllowHost, AllowOrigin};
 use crate::door::HeadRules;
-pub use crate::gateway::{Config, Listen, Reached, RouteSettings};
+pub use crate::gateway::{Config, Listen};
 use crate::net::Resolver;
 use crate::relay;
 use crate::route::Dial;
+pub use crate::route::{DestinationSettings, Reached};
 use crate::session;
 
 /// How long a Ping may go unanswered.
@@ -113,12 +114,6 @@ impl FromStr for ListenAddress {
 impl From<ListenAddress> for Listen {
     fn from(ListenAddress { host, port }: ListenAddress) -> Self {
         Self::Tcp { host, port }
-    }
-}
-
-impl From<Address> for RouteSettings {
-    fn from(target: Address) -> Self {
-        Self::Fixed(target)
     }
 }
 
@@ -310,7 +305,7 @@ pub fn keep_alive(interval: Duration) -> Option<KeepAlive> {
 }
 
 /// The configuration of `wsferry LISTEN TARGET` without a flag.
-pub fn plain(listen: impl Into<Listen>, route: impl Into<RouteSettings>) -> Config {
+pub fn plain(listen: impl Into<Listen>, route: impl Into<DestinationSettings>) -> Config {
     let of = |text| seconds(text).unwrap_or_default();
     Config {
         listen: listen.into(),
@@ -321,10 +316,9 @@ pub fn plain(listen: impl Into<Listen>, route: impl Into<RouteSettings>) -> Conf
         target_must_resolve: true,
         resolver: Resolver::default(),
         web: None,
-        auth: auth::Settings {
-            failures_per_source: or_off(default::AUTH_FAILURES_PER_SOURCE).unwrap_or_default(),
-            ..auth::Settings::default()
-        },
+        allow_host: Vec::new(),
+        auth: auth::Settings::default(),
+        failures_per_source: or_off(default::AUTH_FAILURES_PER_SOURCE).unwrap_or_default(),
         auth_plugin: None,
         web_auth: false,
         headers: HeaderMap::new(),

@@ -39,16 +39,15 @@ pub struct Dialer {
 type Name = (Box<str>, u16);
 
 impl Dialer {
-    /// One that speaks TLS with TCP targets, if it is given what for. All its dials together have at
-    /// most `extra` attempts under way beside the first of each. While the `startup` of the wrapped
+    /// One that speaks TLS with TCP targets, if it is given what for. Each attempt beside the first of
+    /// a dial takes a permit of `extra`. While the `startup` of the wrapped
     /// program is under way, a target that cannot be reached is tried again.
     pub fn new(
         tls: Option<Connector>,
         resolver: Resolver,
-        extra: usize,
+        extra: Arc<Semaphore>,
         startup: Arc<Startup>,
     ) -> Self {
-        let extra = Arc::new(Semaphore::new(extra));
         Self { resolver, extra, preferred: Mutex::default(), tls, startup }
     }
 
@@ -199,7 +198,8 @@ mod tests {
     #[test]
     fn the_address_that_answered_is_tried_first_the_next_time() {
         let parse = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let dialer = Dialer::new(None, Resolver::default(), 0, Arc::default());
+        let dialer =
+            Dialer::new(None, Resolver::default(), Arc::new(Semaphore::new(0)), Arc::default());
         let name: Name = ("localhost".into(), 1);
         let addresses = ["[::1]:1", "127.0.0.1:1", "127.0.0.2:1"].map(parse).to_vec();
         dialer.prefer(name.clone(), parse("127.0.0.1:1"));

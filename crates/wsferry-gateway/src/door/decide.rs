@@ -1,7 +1,8 @@
 //! What a request gets, and the order in which that is decided: is it a valid request, is it a
-//! handshake, does it name this host, may this client connect, can the target be reached.
+//! handshake, does it name this host, is there a route, may this client connect, can the target be
+//! reached.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 use http::StatusCode;
 use http::request::Parts;
@@ -10,13 +11,13 @@ use wsferry_proto::handshake::{self, Refusal, Upgrade, Verdict};
 
 use super::caller::Caller;
 use super::rejection::Rejection;
-use super::{Front, socket_io};
+use super::{Door, socket_io};
 use crate::address::Address;
 use crate::auth::Admitted;
 use crate::client::ClientAddress;
 use crate::net::Stream;
 use crate::request::Request;
-use crate::route::{Dial, NoTarget};
+use crate::route::{Dial, Found, NoTarget, Route};
 use crate::tap::Tap;
 
 /// A request for a session that was accepted.
@@ -24,112 +25,145 @@ use crate::tap::Tap;
 pub(super) struct Accepted {
     /// What the 101 says.
     pub(super) upgrade: Upgrade,
+    /// The route that it is for.
+    pub(super) route: Arc<Route>,
     /// The proof that the client was let in.
     pub(super) admitted: Admitted,
     /// Where the session leads.
     pub(super) target: Address,
-    /// Sees everything that is relayed.
+    /// What sees all that is relayed.
     pub(super) tap: Option<Box<dyn Tap>>,
-    /// The connection to the target, if it was dialled before the answer.
+    /// The connection to the target, where it is dialled before the answer.
     pub(super) dialed: Option<Stream>,
-    /// Stops the gateway when the session ends: it is the only one of `--run-once`.
+    /// Stops the gateway when the session is gone: the only one of `--run-once`.
     pub(super) once: Option<DropGuard>,
 }
 
 /// Decides about a request for a session.
 pub(super) async fn upgrade(
-    front: &Front,
+    door: &Door,
     caller: &Caller,
     head: &Parts,
 ) -> Result<Accepted, Rejection> {
-    let (verdict, request) = judge(front, caller, head)?;
+    let Judged { verdict, request, found } = judge(door, caller, head)?;
     let Verdict::Upgrade(upgrade) = verdict else {
         return Err(Refusal::UPGRADE_REQUIRED.into());
     };
-    if !front.route.is_by_host() {
-        front.policy.check_host(&request)?; // else the look-up behind it is the check
+    if !is_by_host(found.as_ref()) {
+        check_host(door, &request, found.as_ref())?; // else the look-up behind it is the check
     }
-    front.policy.check_source(caller.address)?;
-    let admitted = front.policy.admit(&request).await?;
-    if front.stop.is_cancelled() {
+    let route = found.ok_or(Rejection::NoRoute)?.route;
+    let failures = &door.state.failures;
+    failures.check(caller.address)?;
+    let admitted = route.policy.admit(&request, failures).await?;
+    if door.state.stop.is_cancelled() {
         return Err(Rejection::unavailable("the gateway is stopping"));
     }
     let target = match &admitted.pass().target {
         Some(target) => target.clone(),
-        None => target(front, &request).await?,
+        None => target(door, route, &request).await?,
     };
-    let_in(front, caller.address)?;
-    let dialed = match front.dial {
+    let_in(door, caller.address)?;
+    let dialed = match route.dial {
         Dial::BeforeAccept if !target.is_built_in() => {
             // Boxed: it is large, and few gateways dial here.
-            let dialed = Box::pin(front.dialer.dial(&target, front.connect_timeout)).await;
+            let limit = route.session.connect_timeout;
+            let dialed = Box::pin(route.dialer.dial(&target, limit)).await;
             Some(dialed.map_err(|error| Rejection::cannot_dial(&error))?)
         }
         _ => None,
     };
-    let once = if front.run_once { Some(claim_only_session(front)?) } else { None };
-    let tap = front.taps.for_session(&caller.address);
-    Ok(Accepted { upgrade, admitted, target, tap, dialed, once })
+    let once = door.state.claim_only_session()?;
+    let tap = route.taps.for_session(&caller.address);
+    Ok(Accepted { upgrade, route: Arc::clone(route), admitted, target, tap, dialed, once })
 }
 
-/// Decides whether the client may have a file: its Host must name this gateway, or be a token. No
-/// token is looked up for a client that has not been let in.
-pub(super) async fn file(front: &Front, caller: &Caller, head: &Parts) -> Result<(), Rejection> {
-    let (_, request) = judge(front, caller, head)?;
-    let checked = front.policy.check_host(&request);
-    let is_by_token = checked.is_err() && front.route.is_by_host();
+/// Decides whether the client may have a file, and of which route: its Host must name this gateway, or
+/// be a token. No token is looked up for a client that has not been let in.
+pub(super) async fn file<'r>(
+    door: &'r Door,
+    caller: &Caller,
+    head: &Parts,
+) -> Result<&'r Route, Rejection> {
+    let Judged { request, found, .. } = judge(door, caller, head)?;
+    let checked = check_host(door, &request, found.as_ref());
+    let is_by_token = checked.is_err() && is_by_host(found.as_ref());
     if !is_by_token {
         checked?;
     }
-    if !front.web_auth && !is_by_token {
-        return Ok(());
+    let route = found.ok_or(Rejection::NoRoute)?.route;
+    if !route.web_auth && !is_by_token {
+        return Ok(route);
     }
-    front.policy.check_source(caller.address)?;
-    front.policy.authenticate(&request).await?;
+    let failures = &door.state.failures;
+    failures.check(caller.address)?;
+    route.policy.authenticate(&request, failures).await?;
     if is_by_token {
-        target(front, &request).await?;
+        target(door, route, &request).await?;
     }
-    let_in(front, caller.address)
+    let_in(door, caller.address)?;
+    Ok(route)
 }
 
-/// Checks a request against the rules of the handshake.
-fn judge<'r>(
-    front: &Front,
+/// A request by the rules of the handshake, and its route.
+struct Judged<'r, 'd> {
+    verdict: Verdict,
+    request: Request<'r>,
+    found: Option<Found<'d>>,
+}
+
+/// What the rules of the handshake say of a request, and which route it is for.
+fn judge<'r, 'd>(
+    door: &'d Door,
     caller: &'r Caller,
     head: &'r Parts,
-) -> Result<(Verdict, Request<'r>), Rejection> {
+) -> Result<Judged<'r, 'd>, Rejection> {
+    let request = Request::read(caller.client(), head);
+    let host = request.as_ref().map(|request| &request.host.name);
+    let found = host.ok().and_then(|host| door.rules.routes.find(host, head.uri.path()));
     if socket_io::is_asked(&head.uri) {
-        let request = Request::read(caller.client(), head)?;
-        if !front.route.is_by_host() {
-            front.policy.check_host(&request)?;
+        let request = request?;
+        if !is_by_host(found.as_ref()) {
+            check_host(door, &request, found.as_ref())?;
         }
         return Err(Rejection::Other(StatusCode::NOT_FOUND, socket_io::REFUSAL.to_owned()));
     }
-    let verdict = handshake::judge(&head.method, head.version, &head.headers, &front.subprotocols)?;
-    Ok((verdict, Request::read(caller.client(), head)?))
+    // A wrong method or version is told before a missing Host.
+    let spoken = found.as_ref().map_or(&[][..], |found| &found.route.subprotocols);
+    let verdict = handshake::judge(&head.method, head.version, &head.headers, spoken)?;
+    Ok(Judged { verdict, request: request?, found })
 }
 
-/// Where the client's token leads. One that leads nowhere counts as a failure of the client's source.
-async fn target(front: &Front, request: &Request<'_>) -> Result<Address, Rejection> {
-    let target = front.route.target(request).await;
+/// Whether the request means this gateway: a host that a route names is one of its names.
+fn check_host(
+    door: &Door,
+    request: &Request<'_>,
+    found: Option<&Found<'_>>,
+) -> Result<(), Rejection> {
+    if found.is_some_and(|found| found.by_host) {
+        return Ok(());
+    }
+    Ok(door.rules.hosts.check(&request.host.name)?)
+}
+
+/// Whether the Host field is the token: then it may be any name that is one.
+fn is_by_host(found: Option<&Found<'_>>) -> bool {
+    found.is_some_and(|found| found.route.destination.is_by_host())
+}
+
+/// Where the client's token leads. One that leads nowhere is a failure of the client's source.
+async fn target(door: &Door, route: &Route, request: &Request<'_>) -> Result<Address, Rejection> {
+    let target = route.destination.target(request).await;
     if let Err(NoTarget::UnknownToken) = target {
-        front.policy.failed(request.client.address);
+        door.state.failures.failed(request.client.address);
     }
     Ok(target?)
 }
 
-/// The last check before a yes: of many guesses sent at once, even the right one is refused once the
+/// The last word before a yes: of many guesses at once, the right one gets no answer either when the
 /// others have failed.
-fn let_in(front: &Front, client: ClientAddress) -> Result<(), Rejection> {
-    front.policy.check_source(client)?;
-    front.policy.succeeded(client);
+fn let_in(door: &Door, client: ClientAddress) -> Result<(), Rejection> {
+    door.state.failures.check(client)?;
+    door.state.failures.succeeded(client);
     Ok(())
-}
-
-/// Of clients that connect at the same time, only one gets the session of `--run-once`.
-fn claim_only_session(front: &Front) -> Result<DropGuard, Rejection> {
-    if front.had_session.swap(true, Ordering::Relaxed) {
-        return Err(Rejection::unavailable("the only session has begun"));
-    }
-    Ok(front.stop.clone().drop_guard())
 }

@@ -21,8 +21,9 @@ use super::head_reader::{HeadReader, PlainHead};
 use super::in_flight::{InFlight, Tracked};
 use super::permits::Permits;
 use super::rejection::Rejection;
-use super::{Front, decide};
+use super::{Door, decide};
 use crate::events;
+use crate::web;
 use crate::web::response::{self, Body};
 
 /// The size of hyper's buffer, unless larger heads are allowed.
@@ -35,22 +36,22 @@ pub(super) async fn serve(
     first: PlainHead,
     caller: &Arc<Caller>,
     permits: &Permits,
-    front: &Arc<Front>,
+    door: &Door,
 ) -> (HeadReader, Result<Box<Parts>, ConnectionEnd>) {
-    let guard = Guard::new(reader, first, front, permits.clone());
+    let guard = Guard::new(reader, first, door, permits.clone());
     let answerer = Answerer {
-        front: Arc::clone(front),
+        door: door.clone(),
         caller: Arc::clone(caller),
         in_flight: guard.in_flight(),
         permits: permits.clone(),
     };
     let mut builder = http1::Builder::new();
     // hyper must be able to hold the largest head that the guard lets through.
-    builder.half_close(true).max_buf_size(front.heads.max_size.max(HYPER_BUFFER));
+    builder.half_close(true).max_buf_size(door.rules.heads.max_size.max(HYPER_BUFFER));
     let mut connection = builder.serve_connection(guard, answerer);
     let ended = tokio::select! {
         ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
-        () = front.drain.cancelled() => {
+        () = door.state.drain.cancelled() => {
             Pin::new(&mut connection).graceful_shutdown();
             poll_fn(|cx| connection.poll_without_shutdown(cx)).await
         }
@@ -67,7 +68,7 @@ pub(super) async fn serve(
 /// Answers the requests of one connection.
 #[derive(Debug)]
 struct Answerer {
-    front: Arc<Front>,
+    door: Door,
     caller: Arc<Caller>,
     in_flight: InFlight,
     permits: Permits,
@@ -80,12 +81,12 @@ impl Service<Request<Incoming>> for Answerer {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let mark = self.in_flight.begin();
-        let front = Arc::clone(&self.front);
+        let door = self.door.clone();
         let caller = Arc::clone(&self.caller);
         let permits = self.permits.clone();
         Box::pin(async move {
             let (head, _) = request.into_parts(); // a body is never read: its request is the last one
-            let response = match answer(&front, &caller, &head, &permits).await {
+            let response = match answer(&door, &caller, &head, &permits).await {
                 Ok(response) => response,
                 Err(rejection) => {
                     permits.answered();
@@ -99,18 +100,21 @@ impl Service<Request<Incoming>> for Answerer {
 
 /// The answer with the requested file.
 async fn answer(
-    front: &Front,
+    door: &Door,
     caller: &Caller,
     head: &Parts,
     permits: &Permits,
 ) -> Result<Response<Body>, Rejection> {
-    decide::file(front, caller, head).await?;
-    let Some(web) = &front.web else { return Err(Refusal::UPGRADE_REQUIRED.into()) };
-    if !permits.change_to_file(&front.files) {
+    let route = decide::file(door, caller, head).await?;
+    let Some(web) = &route.web else { return Err(Refusal::UPGRADE_REQUIRED.into()) };
+    if !permits.change_to_file(&door.state.files) {
         return Err(Rejection::Busy);
     }
-    let mut response = web.answer(head).await;
-    response::replace(response.headers_mut(), &front.headers);
+    let mut response = match route.matches.path.strip(head.uri.path()) {
+        Some(path) => web.answer(head, path).await,
+        None => web::behind_slash(&head.uri),
+    };
+    response::replace(response.headers_mut(), &route.headers);
     // No request is read after such a head: this answer is the last one.
     if handshake::announces_body(&head.headers) || head.headers.contains_key(UPGRADE) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

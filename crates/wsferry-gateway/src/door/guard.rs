@@ -13,7 +13,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::AsyncWrite;
 use tokio::time::Sleep;
 
-use super::Front;
+use super::Door;
 use super::connection_end::ConnectionEnd;
 use super::head_reader::{HeadError, HeadReader, PlainHead, RequestHead};
 use super::in_flight::InFlight;
@@ -55,23 +55,18 @@ pub(super) struct Guard {
 
 impl Guard {
     /// Starts with a head that was read already.
-    pub(super) fn new(
-        reader: HeadReader,
-        head: PlainHead,
-        front: &Front,
-        permits: Permits,
-    ) -> Self {
+    pub(super) fn new(reader: HeadReader, head: PlainHead, door: &Door, permits: Permits) -> Self {
         Self {
             reader,
             released: head.bytes,
             is_last: head.is_last,
             upgrade: None,
             in_flight: InFlight::default(),
-            header_timeout: front.header_timeout,
+            header_timeout: door.rules.header_timeout,
             until: None,
-            pace: Pace::new(front.write_timeout, front.file_min_rate),
+            pace: Pace::new(door.rules.write_timeout, door.rules.file_min_rate),
             permits,
-            files: Arc::clone(&front.files),
+            files: Arc::clone(&door.state.files),
             parked: None,
             end: None,
         }

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use super::secure::speaks_tls;
-use super::{Front, answer};
+use super::{Door, answer};
 use crate::client::ClientAddress;
 use crate::events;
 use crate::net::{Farewell, Stream, farewell};
@@ -48,9 +48,9 @@ pub(super) async fn alert(
 
 /// Answers 503 to one connection too many, without reading what it wants. One that speaks TLS gets an
 /// alert: a handshake would cost what there is too little of.
-pub async fn turn_away(mut stream: Stream, client: ClientAddress, front: &Front) {
+pub async fn turn_away(mut stream: Stream, client: ClientAddress, door: &Door) {
     let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "too many connections");
-    if front.tls.is_some() && speaks_tls(&stream).await {
+    if door.rules.tls.is_some() && speaks_tls(&stream).await {
         alert(&mut stream, client, status, reason, "--max-connections").await;
     } else {
         refuse(&mut stream, client, status, reason, "--max-connections").await;

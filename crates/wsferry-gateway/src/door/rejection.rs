@@ -4,12 +4,16 @@ use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
 use wsferry_proto::handshake::Refusal;
 
+use super::rules::OnlySessionBegun;
 use crate::auth::{Blocked, Denial};
 use crate::client::ClientAddress;
 use crate::error::DialError;
 use crate::events;
 use crate::route::NoTarget;
 use crate::web::response;
+
+/// What a client is told whose request no route matches.
+const NO_ROUTE: &str = "nothing is served at this host and path";
 
 /// Why a request is refused.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub(super) enum Rejection {
     Policy(Denial),
     /// Too many files are being sent.
     Busy,
+    /// No route matches its host and path.
+    NoRoute,
     /// The token was looked up and leads nowhere.
     UnknownToken,
     /// The client's source failed too often.
@@ -47,6 +53,12 @@ impl From<NoTarget> for Rejection {
             NoTarget::Forbidden(reason) => Self::Other(StatusCode::FORBIDDEN, reason.to_owned()),
             NoTarget::Unavailable(reason) => Self::unavailable(reason),
         }
+    }
+}
+
+impl From<OnlySessionBegun> for Rejection {
+    fn from(_: OnlySessionBegun) -> Self {
+        Self::unavailable("the only session has begun")
     }
 }
 
@@ -101,6 +113,10 @@ impl Rejection {
                 let mut response = response::sentence(status, reason);
                 response.headers_mut().insert(RETRY_AFTER, 1.into());
                 response
+            }
+            Self::NoRoute => {
+                log(StatusCode::NOT_FOUND, NO_ROUTE, "");
+                response::sentence(StatusCode::NOT_FOUND, NO_ROUTE)
             }
             Self::UnknownToken => {
                 log(StatusCode::FORBIDDEN, NoTarget::UNKNOWN, "");

@@ -5,7 +5,7 @@ use std::io;
 use http::StatusCode;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::Front;
+use super::Door;
 use super::caller::Caller;
 use super::refusal::{FAREWELL, refuse};
 use crate::client::ClientAddress;
@@ -19,13 +19,13 @@ use crate::tls::common_names;
 pub(super) async fn secure(
     mut stream: Stream,
     client: ClientAddress,
-    front: &Front,
+    door: &Door,
 ) -> Option<(Stream, Caller)> {
-    let Some(tls) = &front.tls else { return Some((stream, Caller::plain(client))) };
-    let until = Instant::now() + front.header_timeout;
+    let Some(tls) = &door.rules.tls else { return Some((stream, Caller::plain(client))) };
+    let until = Instant::now() + door.rules.header_timeout;
     let begins_with_tls = tokio::select! {
         first = timeout_at(until, stream.begins_with_tls()) => first,
-        () = front.drain.cancelled() => return None,
+        () = door.state.drain.cancelled() => return None,
     };
     // A client that says nothing, or is gone, is not worth a line: with TLS or without.
     let Ok(Ok(begins_with_tls)) = begins_with_tls else { return None };
@@ -34,7 +34,7 @@ pub(super) async fn secure(
         let handshake = tokio::select! {
             handshake = handshake => handshake,
             () = async {
-                front.drain.cancelled().await;
+                door.state.drain.cancelled().await;
                 sleep(FAREWELL).await;
             } => return None,
         };
@@ -46,7 +46,7 @@ pub(super) async fn secure(
             }
         };
     }
-    if front.tls_only {
+    if door.rules.tls_only {
         let reason = "this port speaks TLS only: use https:// or wss://";
         refuse(&mut stream, client, StatusCode::FORBIDDEN, reason, "").await;
         farewell(stream, Farewell::Polite, FAREWELL).await;

@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
@@ -14,7 +15,7 @@ use super::connection_end::ConnectionEnd;
 use super::decide::Accepted;
 use super::head_reader::HeadReader;
 use super::permits::Held;
-use super::{Front, answer, decide};
+use super::{Door, answer, decide};
 use crate::net::{Stream, farewell};
 use crate::session::Joining;
 
@@ -24,13 +25,13 @@ pub(super) async fn serve(
     head: Box<Parts>,
     caller: &Caller,
     mut held: Held,
-    front: &Front,
+    door: &Door,
 ) -> Option<Joining> {
-    let decided = decide::upgrade(front, caller, &head).await;
+    let decided = decide::upgrade(door, caller, &head).await;
     let (mut stream, early) = reader.into_parts();
-    let limit = front.write_timeout;
+    let limit = door.rules.write_timeout;
     let end = match decided {
-        Ok(Accepted { upgrade, admitted, target, tap, dialed, once }) => {
+        Ok(Accepted { upgrade, route, admitted, target, tap, dialed, once }) => {
             drop((held, head));
             let (address, send) = (caller.address, upgrade.send);
             match write(&mut stream, &answer::switching_protocols(&upgrade), limit).await {
@@ -42,6 +43,8 @@ pub(super) async fn serve(
                         early,
                         admitted,
                         target,
+                        settings: Arc::clone(&route.session),
+                        dialer: Arc::clone(&route.dialer),
                         tap,
                         send,
                         dialed,

@@ -13,7 +13,7 @@ use super::head_reader::{HeadError, HeadReader, PlainHead, RequestHead};
 use super::permits::{Held, Permits};
 use super::refusal::{TLS_HANDSHAKE, alert, refuse};
 use super::secure::secure;
-use super::{Front, Sessions, files, upgrade};
+use super::{Door, Sessions, files, upgrade};
 use crate::client::ClientAddress;
 use crate::net::{Stream, farewell};
 use crate::session::Joining;
@@ -23,7 +23,7 @@ use crate::session::Joining;
 pub struct WebSocketDoor {
     /// Taken by the first `next`.
     accepted: Option<(Stream, ClientAddress, Held)>,
-    front: Arc<Front>,
+    door: Door,
 }
 
 impl WebSocketDoor {
@@ -32,52 +32,47 @@ impl WebSocketDoor {
         stream: Stream,
         client: ClientAddress,
         handshake: OwnedSemaphorePermit,
-        front: Arc<Front>,
+        door: Door,
     ) -> Self {
-        Self { accepted: Some((stream, client, Held::from(handshake))), front }
+        Self { accepted: Some((stream, client, Held::from(handshake))), door }
     }
 }
 
 impl Sessions for WebSocketDoor {
     async fn next(&mut self) -> Option<Joining> {
         let (stream, client, held) = self.accepted.take()?;
-        serve(stream, client, held, &self.front).await
+        serve(stream, client, held, &self.door).await
     }
 }
 
 /// Serves HTTP until the connection ends or becomes a session.
-async fn serve(
-    stream: Stream,
-    client: ClientAddress,
-    held: Held,
-    front: &Arc<Front>,
-) -> Option<Joining> {
+async fn serve(stream: Stream, client: ClientAddress, held: Held, door: &Door) -> Option<Joining> {
     // Whatever is large and soon over is boxed, here and below.
-    let (stream, caller) = if front.tls.is_some() {
-        Box::pin(secure(stream, client, front)).await?
+    let (stream, caller) = if door.rules.tls.is_some() {
+        Box::pin(secure(stream, client, door)).await?
     } else {
         (stream, Caller::plain(client))
     };
-    let mut reader = HeadReader::new(stream, front.heads);
-    match first_head(&mut reader, front).await {
+    let mut reader = HeadReader::new(stream, door.rules.heads);
+    match first_head(&mut reader, door).await {
         Ok(RequestHead::Upgrade(head)) => {
-            Box::pin(upgrade::serve(reader, head, &caller, held, front)).await
+            Box::pin(upgrade::serve(reader, head, &caller, held, door)).await
         }
         Ok(RequestHead::Other(first)) => {
-            Box::pin(serve_files(reader, first, caller, held, front)).await
+            Box::pin(serve_files(reader, first, caller, held, door)).await
         }
         Err(end) => {
-            Box::pin(leave(reader, end, client, held, front)).await;
+            Box::pin(leave(reader, end, client, held, door)).await;
             None
         }
     }
 }
 
 /// Reads the first head, within `header_timeout`.
-async fn first_head(reader: &mut HeadReader, front: &Front) -> Result<RequestHead, ConnectionEnd> {
+async fn first_head(reader: &mut HeadReader, door: &Door) -> Result<RequestHead, ConnectionEnd> {
     let head = tokio::select! {
-        head = timeout(front.header_timeout, poll_fn(|cx| reader.poll_next(cx))) => head,
-        () = front.drain.cancelled() => return Err(ConnectionEnd::Done),
+        head = timeout(door.rules.header_timeout, poll_fn(|cx| reader.poll_next(cx))) => head,
+        () = door.state.drain.cancelled() => return Err(ConnectionEnd::Done),
     };
     match head {
         Ok(Ok(Some(head))) => Ok(head),
@@ -94,16 +89,16 @@ async fn serve_files(
     first: PlainHead,
     caller: Caller,
     held: Held,
-    front: &Arc<Front>,
+    door: &Door,
 ) -> Option<Joining> {
     let caller = Arc::new(caller);
     let permits = Permits::new(held);
-    let (reader, then) = files::serve(reader, first, &caller, &permits, front).await;
+    let (reader, then) = files::serve(reader, first, &caller, &permits, door).await;
     let held = permits.take();
     match then {
-        Ok(head) => upgrade::serve(reader, head, &caller, held, front).await,
+        Ok(head) => upgrade::serve(reader, head, &caller, held, door).await,
         Err(end) => {
-            leave(reader, end, caller.address, held, front).await;
+            leave(reader, end, caller.address, held, door).await;
             None
         }
     }
@@ -115,11 +110,11 @@ async fn leave(
     end: ConnectionEnd,
     client: ClientAddress,
     mut held: Held,
-    front: &Front,
+    door: &Door,
 ) {
     let (mut stream, arrived) = reader.into_parts();
     if let Some((status, reason)) = end.answer() {
-        if front.tls.is_none() && arrived.first() == Some(&TLS_HANDSHAKE) {
+        if door.rules.tls.is_none() && arrived.first() == Some(&TLS_HANDSHAKE) {
             let reason =
                 "the client speaks TLS (https:// or wss://), and this port has no certificate";
             let status = StatusCode::BAD_REQUEST;

@@ -12,9 +12,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_util::sync::DropGuard;
 
-use super::Shared;
+use super::listening::ListenerId;
+use super::state::State;
 use crate::client::ClientAddress;
-use crate::door::{self, Sessions, WebSocketDoor};
+use crate::door::{self, Door, Sessions, WebSocketDoor};
 use crate::events;
 use crate::net::{Listener, Stream};
 use crate::session::{Joining, Session};
@@ -25,14 +26,17 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 const ROOM_WITHIN: Duration = Duration::from_secs(1);
 
 /// Accepts until the gateway stops.
-pub(super) async fn run(listener: Listener, shared: Arc<Shared>) {
+pub(super) async fn run(listener: Listener, id: ListenerId, state: Arc<State>) {
     loop {
         let accepted = tokio::select! {
-            () = shared.listening.cancelled() => return,
+            () = state.listening.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, client)) => admit(&shared, stream, client, None),
+            Ok((stream, client)) => {
+                let Some(door) = state.door(id) else { return };
+                admit(&state, door, stream, client, None);
+            }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 events::accept_failed(&error);
@@ -43,9 +47,15 @@ pub(super) async fn run(listener: Listener, shared: Arc<Shared>) {
 }
 
 /// Serves the only connection that there will be: the gateway stops when it has ended.
-pub(super) fn only(shared: &Arc<Shared>, stream: Stream, client: ClientAddress) {
-    let last = shared.front.stop.clone().drop_guard();
-    admit(shared, stream, client, Some(last));
+pub(super) fn only(
+    state: &Arc<State>,
+    stream: Stream,
+    client: ClientAddress,
+    listener: ListenerId,
+) {
+    let Some(door) = state.door(listener) else { return };
+    let last = state.door.stop.clone().drop_guard();
+    admit(state, door, stream, client, Some(last));
 }
 
 /// A connection's place among those that there may be. Its sessions share it.
@@ -56,64 +66,71 @@ struct Place {
 }
 
 /// Gives the connection its places among the connections and the handshakes, or turns it away.
-fn admit(shared: &Arc<Shared>, stream: Stream, client: ClientAddress, last: Option<DropGuard>) {
-    let connection = Arc::clone(&shared.connections).try_acquire_owned();
-    let handshake = Arc::clone(&shared.handshakes).try_acquire_owned().ok();
+fn admit(
+    state: &Arc<State>,
+    door: Door,
+    stream: Stream,
+    client: ClientAddress,
+    last: Option<DropGuard>,
+) {
+    let connection = Arc::clone(&state.connections).try_acquire_owned();
+    let handshake = Arc::clone(&state.handshakes).try_acquire_owned().ok();
     if let (Ok(permit), Some(handshake)) = (connection, handshake) {
         let place = Place { _permit: permit, _last: last };
-        shared.tasks.spawn(serve(Arc::clone(shared), stream, client, place, handshake));
-    } else if let Ok(waiting) = Arc::clone(&shared.turned_away).try_acquire_owned() {
-        shared.tasks.spawn(make_room(Arc::clone(shared), stream, client, last, waiting));
+        state.tasks.spawn(serve(Arc::clone(state), door, stream, client, place, handshake));
+    } else if let Ok(waiting) = Arc::clone(&state.turned_away).try_acquire_owned() {
+        state.tasks.spawn(make_room(Arc::clone(state), door, stream, client, last, waiting));
     }
 }
 
 /// Serves a connection that is one too many in the place of an idle one, or turns it away.
 async fn make_room(
-    shared: Arc<Shared>,
+    state: Arc<State>,
+    door: Door,
     stream: Stream,
     client: ClientAddress,
     last: Option<DropGuard>,
     waiting: OwnedSemaphorePermit,
 ) {
-    if let Some(handshake) = Arc::clone(&shared.handshakes).try_acquire_owned().ok()
-        && shared.front.files.end_idle()
+    if let Some(handshake) = Arc::clone(&state.handshakes).try_acquire_owned().ok()
+        && state.door.files.end_idle()
         && let Ok(Ok(permit)) =
-            timeout(ROOM_WITHIN, Arc::clone(&shared.connections).acquire_owned()).await
+            timeout(ROOM_WITHIN, Arc::clone(&state.connections).acquire_owned()).await
     {
         drop(waiting);
         let place = Place { _permit: permit, _last: last };
-        serve(shared, stream, client, place, handshake).await;
+        serve(state, door, stream, client, place, handshake).await;
     } else {
-        door::turn_away(stream, client, &shared.front).await;
+        door::turn_away(stream, client, &door).await;
     }
 }
 
 /// Serves a connection. Each of its sessions goes on in a task of its own, so that what the door
 /// needed is freed.
 async fn serve(
-    shared: Arc<Shared>,
+    state: Arc<State>,
+    door: Door,
     stream: Stream,
     client: ClientAddress,
     place: Place,
     handshake: OwnedSemaphorePermit,
 ) {
     let place = Arc::new(place);
-    let mut door = WebSocketDoor::new(stream, client, handshake, Arc::clone(&shared.front));
-    while let Some(joining) = door.next().await {
-        shared.tasks.spawn(run_session(Arc::clone(&shared), joining, Arc::clone(&place)));
+    let mut sessions = WebSocketDoor::new(stream, client, handshake, door);
+    while let Some(joining) = sessions.next().await {
+        state.tasks.spawn(run_session(Arc::clone(&state), joining, Arc::clone(&place)));
     }
 }
 
 fn run_session(
-    shared: Arc<Shared>,
+    state: Arc<State>,
     joining: Joining,
     place: Arc<Place>,
 ) -> impl Future<Output = ()> + Send {
-    let id = shared.next_session.fetch_add(1, Ordering::Relaxed);
+    let id = state.next_session.fetch_add(1, Ordering::Relaxed);
     let session = Box::new(Session { id, joining });
-    let dialer = Arc::clone(&shared.front.dialer);
-    let session = session.run(Arc::clone(&shared.session), dialer, Arc::clone(&shared.drain));
-    Running { session, _counted: Counted::new(shared), _place: place }
+    let session = session.run(Arc::clone(&state.drain));
+    Running { session, _counted: Counted::new(state), _place: place }
 }
 
 pin_project! {
@@ -136,12 +153,12 @@ impl<F: Future<Output = ()>> Future for Running<F> {
 }
 
 /// Counts a session for as long as it lives, even if it panics.
-struct Counted(Arc<Shared>);
+struct Counted(Arc<State>);
 
 impl Counted {
-    fn new(shared: Arc<Shared>) -> Self {
-        shared.activity.begin();
-        Self(shared)
+    fn new(state: Arc<State>) -> Self {
+        state.activity.begin();
+        Self(state)
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
-use crate::door::Front;
+use super::rules::Rules;
 use crate::events;
 use crate::tls::Reload;
 
@@ -35,18 +35,18 @@ impl Watched {
     }
 }
 
-/// Looks at the files of a gateway until the tasks are dropped.
-pub(super) fn begin(front: &Arc<Front>, watched: &Watched) -> JoinSet<()> {
+/// Looks at the files that rules name until the tasks are dropped.
+pub(super) fn begin(rules: &Arc<Rules>, watched: &Watched) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    if front.tls.is_some() {
-        let front = Arc::clone(front);
-        tasks.spawn(run("certificates", watched.0.subscribe(), move || certificates(&front)));
+    if rules.listeners.values().any(|listener| listener.tls.is_some()) {
+        let rules = Arc::clone(rules);
+        tasks.spawn(run("certificates", watched.0.subscribe(), move || certificates(&rules)));
     }
-    if front.dialer.speaks_tls() {
-        let front = Arc::clone(front);
-        tasks.spawn(run("authorities", watched.0.subscribe(), move || authorities(&front)));
+    if rules.routes.iter().any(|route| route.dialer.speaks_tls()) {
+        let rules = Arc::clone(rules);
+        tasks.spawn(run("authorities", watched.0.subscribe(), move || authorities(&rules)));
     }
-    if let Some(source) = front.route.source() {
+    for source in rules.routes.iter().filter_map(|route| route.destination.source()) {
         let source = Arc::clone(source);
         let mut asked = watched.0.subscribe();
         tasks.spawn(async move {
@@ -85,22 +85,25 @@ async fn run(
     }
 }
 
-fn certificates(front: &Front) {
-    let Some(tls) = &front.tls else { return };
-    match tls.reload() {
-        Some(Reload::Replaced) => {
-            events::certificate_replaced();
-            events::certificate_in_use(tls.validity().from, tls.validity().until);
+fn certificates(rules: &Rules) {
+    for tls in rules.listeners.values().filter_map(|listener| listener.tls.as_ref()) {
+        match tls.reload() {
+            Some(Reload::Replaced) => {
+                events::certificate_replaced();
+                events::certificate_in_use(tls.validity().from, tls.validity().until);
+            }
+            Some(Reload::Failed(error)) => events::certificate_kept(&error),
+            None => {}
         }
-        Some(Reload::Failed(error)) => events::certificate_kept(&error),
-        None => {}
     }
 }
 
-fn authorities(front: &Front) {
-    match front.dialer.reload() {
-        Some(Reload::Replaced) => events::authorities_replaced(),
-        Some(Reload::Failed(error)) => events::authorities_kept(&error),
-        None => {}
+fn authorities(rules: &Rules) {
+    for route in &rules.routes {
+        match route.dialer.reload() {
+            Some(Reload::Replaced) => events::authorities_replaced(),
+            Some(Reload::Failed(error)) => events::authorities_kept(&error),
+            None => {}
+        }
     }
 }

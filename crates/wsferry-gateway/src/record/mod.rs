@@ -82,6 +82,11 @@ impl Taps {
         Self { recorder, traffic, tasks }
     }
 
+    /// Whether each session is recorded: a file of its own.
+    pub const fn records(&self) -> bool {
+        self.recorder.is_some()
+    }
+
     /// The tap of a new session; `None`: nobody wants to see it.
     pub fn for_session(&self, client: &dyn Display) -> Option<Box<dyn Tap>> {
         let recorded = self.recorder.as_ref().map(|to| to.tap(client, self.tasks.token()));

@@ -7,8 +7,10 @@
 mod destination;
 mod host;
 mod matching;
+mod open;
 mod path;
 mod refusal_time;
+mod settings;
 
 use std::sync::Arc;
 
@@ -18,8 +20,10 @@ use wsferry_proto::handshake::Subprotocol;
 pub use destination::{Destination, NoTarget, TokenPlace};
 pub use host::{HostPattern, HostPatternError};
 pub use matching::{Conflict, Found, Routes};
+pub use open::Shared;
 pub use path::{PathPrefix, PathPrefixError};
 pub use refusal_time::RefusalTime;
+pub use settings::{DestinationSettings, Reached, RouteSettings};
 
 use crate::auth::Policy;
 use crate::dial::Dialer;

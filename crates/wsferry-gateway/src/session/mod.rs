@@ -47,6 +47,10 @@ pub struct Joining {
     pub admitted: Admitted,
     /// Where it leads.
     pub target: Address,
+    /// How the session runs.
+    pub settings: Arc<Settings>,
+    /// Connects to the target.
+    pub dialer: Arc<Dialer>,
     /// What sees all that is relayed.
     pub tap: Option<Box<dyn Tap>>,
     /// What data frames to this client are, where its subprotocol says so.
@@ -90,13 +94,8 @@ impl Session {
     ///
     /// No async fn, which would hold its parameters twice; and what a session needs only to begin is
     /// in a future of its own, which is gone when it runs.
-    pub fn run(
-        self: Box<Self>,
-        settings: Arc<Settings>,
-        dialer: Arc<Dialer>,
-        drain: Arc<Drain>,
-    ) -> impl Future<Output = ()> + Send {
-        let beginning = Box::pin(self.begin(settings, dialer, Arc::clone(&drain)));
+    pub fn run(self: Box<Self>, drain: Arc<Drain>) -> impl Future<Output = ()> + Send {
+        let beginning = Box::pin(self.begin(Arc::clone(&drain)));
         async move {
             let (known, begun) = beginning.await;
             let ended = match begun {
@@ -107,14 +106,10 @@ impl Session {
         }
     }
 
-    async fn begin(
-        self: Box<Self>,
-        settings: Arc<Settings>,
-        dialer: Arc<Dialer>,
-        drain: Arc<Drain>,
-    ) -> (Box<Known>, Begun) {
+    async fn begin(self: Box<Self>, drain: Arc<Drain>) -> (Box<Known>, Begun) {
         let Self { id, joining } = *self;
-        let Joining { address, client, early, admitted, target, tap, send, dialed, once } = joining;
+        let Joining { address, client, early, admitted, target, settings, dialer, .. } = joining;
+        let Joining { tap, send, dialed, once, .. } = joining;
         let started = Instant::now();
         events::session_started(id, address, admitted.pass().identity.as_deref(), &target);
         let known = Box::new(Known { id, address, target, started, _once: once });

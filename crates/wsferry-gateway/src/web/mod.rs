@@ -75,14 +75,13 @@ impl Web {
         }
     }
 
-    /// Answers a GET or HEAD.
-    pub(crate) async fn answer(&self, head: &Parts) -> Response<Body> {
-        let path = head.uri.path();
+    /// Answers a GET or HEAD with what is at `path` below the root.
+    pub(crate) async fn answer(&self, head: &Parts, path: &str) -> Response<Body> {
         let mut response = match &self.files {
             Files::Page(page) if path.trim_start_matches('/').is_empty() => response::html(*page),
             Files::Page(_) => not_found(),
             Files::Directory(root) | Files::Listed(root) => {
-                let answered = self.answer_from(root, head).await;
+                let answered = self.answer_from(root, head, path).await;
                 answered.unwrap_or_else(|stuck| {
                     events::files_stuck(&stuck);
                     let reason = "the files cannot be read now";
@@ -94,8 +93,13 @@ impl Web {
         response
     }
 
-    async fn answer_from(&self, root: &Path, head: &Parts) -> Result<Response<Body>, Stuck> {
-        let Some(wanted) = path::parse(head.uri.path()) else { return Ok(not_found()) };
+    async fn answer_from(
+        &self,
+        root: &Path,
+        head: &Parts,
+        path: &str,
+    ) -> Result<Response<Body>, Stuck> {
+        let Some(wanted) = path::parse(path) else { return Ok(not_found()) };
         let found = {
             let root = root.to_owned();
             self.file_system.run(move || find(&root, &wanted)).await?
@@ -114,6 +118,15 @@ impl Web {
             Found::Nothing => not_found(),
         })
     }
+}
+
+/// The answer to a path that is a route's own and has no slash behind it: files are below it. What only
+/// looks like one, by dots or empty segments, is not found.
+pub(crate) fn behind_slash(uri: &http::Uri) -> Response<Body> {
+    let is_odd = uri.path().ends_with('/') || path::parse(uri.path()).is_none();
+    let mut response = if is_odd { not_found() } else { redirect(uri) };
+    response::safe(response.headers_mut());
+    response
 }
 
 fn readable(root: &Path) -> io::Result<PathBuf> {

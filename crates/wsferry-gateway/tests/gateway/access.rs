@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wsferry_gateway::auth::{Policy, Reach};
+use wsferry_gateway::auth::{Failures, Policy};
 use wsferry_gateway::config::ListenAddress;
 use wsferry_gateway::config::{allow_host, allow_origin};
 use wsferry_gateway::gateway::Config;
@@ -102,7 +102,7 @@ async fn an_absolute_target_is_judged_by_its_host() {
 async fn allowed_hosts_are_served_on_loopback_and_no_others() {
     let directory = tempfile::tempdir().unwrap();
     let change = |config: &mut Config| {
-        config.auth.allow_host =
+        config.allow_host =
             vec![allow_host("play.example.com").unwrap(), allow_host("192.0.2.7").unwrap()];
     };
     let gateway = serving(directory.path(), change).await;
@@ -110,7 +110,7 @@ async fn allowed_hosts_are_served_on_loopback_and_no_others() {
         .await;
     let foreign = ["example.com", "x.play.example.com", "play.example.com.evil", "192.0.2.8"];
     hosts(&gateway, &foreign, false).await;
-    let any = |config: &mut Config| config.auth.allow_host = vec![allow_host("*").unwrap()];
+    let any = |config: &mut Config| config.allow_host = vec![allow_host("*").unwrap()];
     let directory = tempfile::tempdir().unwrap();
     let gateway = serving(directory.path(), any).await;
     hosts(&gateway, &["evil.example", "192.0.2.8", "localhost"], true).await;
@@ -185,12 +185,12 @@ async fn names_of_loopback_are_one_another_on_a_connection_over_loopback() {
 /// Whether the rules let a page connect, over a connection from this address.
 async fn admits(client: &str, host: &str, from: &str) -> bool {
     let settings = wsferry_gateway::auth::Settings::default();
-    let policy = Policy::new(settings, None, Reach::Network, Vec::new());
+    let policy = Policy::new(settings, None);
     let head = http::Request::get("/").header("host", host).header("origin", from);
     let head = head.body(()).unwrap().into_parts().0;
     let address: std::net::SocketAddr = client.parse().unwrap();
     let client = Client { address: address.into(), common_names: &[] };
-    policy.admit(&Request::read(client, &head).unwrap()).await.is_ok()
+    policy.admit(&Request::read(client, &head).unwrap(), &Failures::new(0)).await.is_ok()
 }
 
 #[tokio::test]
@@ -226,7 +226,7 @@ async fn a_page_behind_vites_proxy_connects_whatever_names_of_this_machine_are_u
     origin(&gateway, "localhost:27016", far, false).await;
     assert_eq!(gateway.ask(handshake("192.168.1.5:5173", far)).await.status, 403);
     let change = |config: &mut Config| {
-        config.auth.allow_host = vec![allow_host("192.168.1.5").unwrap()];
+        config.allow_host = vec![allow_host("192.168.1.5").unwrap()];
         config.auth.allow_origin = vec![allow_origin(far).unwrap()];
     };
     let gateway = Running::start(config_with("echo:", change)).await;

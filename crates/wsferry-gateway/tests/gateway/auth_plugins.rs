@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use http::request::Parts;
 use wsferry_gateway::auth::{
-    Auth, BasicHTTPAuth, ClientCertCNAuth, Denial, ExpectOrigin, Pass, Policy, Reach, Settings,
+    Auth, BasicHTTPAuth, ClientCertCNAuth, Denial, ExpectOrigin, Failures, Pass, Policy, Settings,
 };
 use wsferry_gateway::client::ClientAddress;
 use wsferry_gateway::request::{Client, Request};
@@ -171,10 +171,10 @@ async fn pages_of_the_listed_origins_are_let_in_and_no_others() {
 
 /// Whether a policy with this plug-in admits a request with these fields.
 async fn admits(auth: Option<Box<dyn Auth>>, fields: &[(&str, &str)]) -> bool {
-    let policy = Policy::new(Settings::default(), auth, Reach::Loopback, Vec::new());
+    let policy = Policy::new(Settings::default(), auth);
     let head = head(fields);
     let request = Request::read(client(&[]), &head).unwrap();
-    soon(policy.admit(&request)).await.is_ok()
+    soon(policy.admit(&request, &Failures::new(0))).await.is_ok()
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
-use wsferry_gateway::gateway::RouteSettings;
 use wsferry_gateway::net::Resolver;
+use wsferry_gateway::route::DestinationSettings;
 use wsferry_testkit::program::Program;
 use wsferry_testkit::raw::{BINARY, Client, FIN, Frame, HANDSHAKE, Raw};
 use wsferry_testkit::targets::{self, Unanswering};
@@ -79,7 +79,7 @@ async fn gateway() {
     let gateway = Running::start(config_with("echo:", |config| {
         let targets = [format!("silent.example:{}", silent.port()), echo]
             .map(|target| target.parse().unwrap());
-        config.route = RouteSettings::Listed(targets.to_vec());
+        config.route = DestinationSettings::Listed(targets.to_vec());
         config.resolver = Resolver::new(move |_| Ok(vec![silent; ADDRESSES]));
         config.record = Some(folder.path().join("session"));
         config.session.connect_timeout = Duration::from_secs(8);

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::io::AsyncWriteExt;
 use wsferry_gateway::auth;
 use wsferry_gateway::config::plugin;
-use wsferry_gateway::gateway::{Config, RouteSettings};
+use wsferry_gateway::gateway::Config;
+use wsferry_gateway::route::DestinationSettings;
 use wsferry_gateway::route::TokenPlace;
 use wsferry_gateway::web::Files;
 use wsferry_testkit::raw::{Answer, HANDSHAKE};
@@ -39,7 +40,7 @@ async fn by_token(change: impl FnOnce(&mut Config)) -> (Running, tempfile::TempD
     std::fs::write(&tokens, "good: echo:\n").unwrap();
     let source = plugin::token("TokenFile", tokens.to_str()).unwrap();
     let gateway = Running::start(config_with("echo:", |config| {
-        config.route = RouteSettings::Token { source, place: TokenPlace::Query };
+        config.route = DestinationSettings::Token { source, place: TokenPlace::Query };
         change(config);
     }))
     .await;
@@ -174,7 +175,7 @@ async fn of_many_guesses_at_once_the_right_one_gets_no_answer_either() {
 async fn with_the_limit_off_nobody_is_blocked() {
     let gateway = Running::start(config_with("echo:", |config| {
         with_password(config);
-        config.auth.failures_per_source = 0;
+        config.failures_per_source = 0;
     }))
     .await;
     expect(&gateway, 30, &password("wrong"), 401).await;

@@ -38,6 +38,8 @@ mod recording;
 mod replaying;
 #[cfg(unix)] // sockets
 mod rig;
+mod routes;
+mod rules;
 mod service;
 mod stopping;
 mod subprotocols;

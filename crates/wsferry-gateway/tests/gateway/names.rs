@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use wsferry_gateway::auth;
-use wsferry_gateway::gateway::{Config, RouteSettings};
+use wsferry_gateway::gateway::Config;
 use wsferry_gateway::net::Resolver;
+use wsferry_gateway::route::DestinationSettings;
 use wsferry_gateway::route::Dial;
 use wsferry_gateway::token::redis::TokenRedis;
 use wsferry_gateway::token::{Token, TokenSource};
@@ -50,7 +51,7 @@ async fn gateway(
 ) -> Running {
     let targets = targets.iter().map(|target| target.parse().unwrap()).collect();
     Running::start(config_with("echo:", |config| {
-        config.route = RouteSettings::Listed(targets);
+        config.route = DestinationSettings::Listed(targets);
         config.resolver = resolver;
         change(config);
     }))

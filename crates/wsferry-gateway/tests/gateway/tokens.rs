@@ -440,7 +440,7 @@ async fn a_socket_that_is_exchanged_after_its_look_up_is_not_connected_to() {
     let dialer = wsferry_gateway::dial::Dialer::new(
         None,
         wsferry_gateway::net::Resolver::default(),
-        1,
+        std::sync::Arc::new(tokio::sync::Semaphore::new(1)),
         Arc::default(),
     );
     let _stream = dialer.dial(&found, Duration::from_secs(5)).await.unwrap();

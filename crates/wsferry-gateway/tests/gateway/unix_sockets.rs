@@ -65,7 +65,7 @@ async fn run(
 ) -> CancellationToken {
     let mut config = crate::support::config("echo:");
     config.listen = Listen::Unix { path: gate_path(folder), mode: 0o600 };
-    config.route = wsferry_gateway::config::RouteSettings::Fixed(target);
+    config.route = wsferry_gateway::config::DestinationSettings::Fixed(target);
     config.session.relay.close_timeout = 4 * PATIENCE;
     change(&mut config);
     let gateway = Gateway::bind(config).await.unwrap();

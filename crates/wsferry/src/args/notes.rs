@@ -1,7 +1,7 @@
 //! What is said at the start about options that are taken, but may not do what was meant.
 
 use wsferry_gateway::auth::PluginSettings;
-use wsferry_gateway::config::{self, RouteSettings};
+use wsferry_gateway::config::{self, DestinationSettings};
 use wsferry_gateway::tls::Ciphers;
 use wsferry_gateway::token;
 
@@ -72,8 +72,8 @@ impl TypedGate {
 }
 
 /// Without a namespace any key of the Redis may be asked for.
-pub(super) fn shared_keys(route: &RouteSettings) -> Option<String> {
-    let RouteSettings::Token { source: token::Settings::Redis(redis), .. } = route else {
+pub(super) fn shared_keys(route: &DestinationSettings) -> Option<String> {
+    let DestinationSettings::Token { source: token::Settings::Redis(redis), .. } = route else {
         return None;
     };
     (!redis.has_namespace()).then(|| {

@@ -3,18 +3,20 @@
 use std::net::{IpAddr, UdpSocket};
 
 use wsferry_gateway::address::Address;
-use wsferry_gateway::config::{Listen, Reached, RouteSettings};
+use wsferry_gateway::config::{DestinationSettings, Listen, Reached};
 use wsferry_proto::HostName;
 
 use super::valid::Misuse;
 
 /// Refuses a target that is the address to listen on. Sockets that systemd opened are used in place
 /// of that, and may be elsewhere.
-pub(super) fn check(listen: &Listen, route: &RouteSettings) -> Result<(), Misuse> {
+pub(super) fn check(listen: &Listen, route: &DestinationSettings) -> Result<(), Misuse> {
     let targets = match route {
-        RouteSettings::Fixed(target) => std::slice::from_ref(target),
-        RouteSettings::Listed(targets) => targets,
-        RouteSettings::Wrapped { reached: Reached::At(route), .. } => return check(listen, route),
+        DestinationSettings::Fixed(target) => std::slice::from_ref(target),
+        DestinationSettings::Listed(targets) => targets,
+        DestinationSettings::Wrapped { reached: Reached::At(route), .. } => {
+            return check(listen, route);
+        }
         _ => return Ok(()),
     };
     let is_given = std::env::var_os("LISTEN_FDS").is_some();

@@ -10,7 +10,7 @@ use wsferry_gateway::address::Address;
 use wsferry_gateway::auth::PluginSettings;
 use wsferry_gateway::auth::http::Settings as HttpSettings;
 use wsferry_gateway::config::{
-    self, Config, Listen, ListenAddress, Reached, RouteSettings, keep_alive, plugin,
+    self, Config, DestinationSettings, Listen, ListenAddress, Reached, keep_alive, plugin,
 };
 use wsferry_gateway::route::{Dial, TokenPlace};
 use wsferry_gateway::tls::{ClientAuthority, ConnectorSettings, ServerSettings};
@@ -76,9 +76,9 @@ impl TypedGate {
         config.heads.upgrades_http_1_0 = called == Called::Websockify;
         config.subprotocols = std::mem::take(&mut self.subprotocol);
         config.auth.allow_origin = std::mem::take(&mut self.allow_origin);
-        config.auth.allow_host = std::mem::take(&mut self.allow_host);
+        config.allow_host = std::mem::take(&mut self.allow_host);
         config.auth.require_origin = self.require_origin;
-        config.auth.failures_per_source = self.auth_failures_per_source;
+        config.failures_per_source = self.auth_failures_per_source;
         self.limits(&mut config);
         let log = Log {
             verbose: self.verbose,
@@ -133,7 +133,7 @@ impl TypedGate {
         &mut self,
         targets_come_later: bool,
         called: Called,
-    ) -> Result<(Listen, RouteSettings), Misuse> {
+    ) -> Result<(Listen, DestinationSettings), Misuse> {
         let words = std::mem::take(&mut self.addresses);
         let leads = self.token_plugin.is_some()
             || self.target_config.is_some()
@@ -150,7 +150,7 @@ impl TypedGate {
         &mut self,
         words: Vec<String>,
         targets_come_later: bool,
-    ) -> Result<(Listen, RouteSettings), Misuse> {
+    ) -> Result<(Listen, DestinationSettings), Misuse> {
         let mut given = words.into_iter();
         let listen = self.listen(&mut given)?;
         let route = self.route(&listen, &mut given, targets_come_later)?;
@@ -189,7 +189,7 @@ impl TypedGate {
         listen: &Listen,
         given: &mut impl Iterator<Item = String>,
         targets_come_later: bool,
-    ) -> Result<RouteSettings, Misuse> {
+    ) -> Result<DestinationSettings, Misuse> {
         let program = (!self.program.is_empty()).then(|| self.wrapped());
         let named = self.named_route()?;
         let word = if named.is_none() { given.next() } else { None };
@@ -203,26 +203,26 @@ impl TypedGate {
                         "{target} and -- PROGRAM both say where sessions lead: give one of them"
                     ));
                 }
-                Ok(RouteSettings::Fixed(target))
+                Ok(DestinationSettings::Fixed(target))
             }
             None => named.ok_or(None),
         };
         match (program, route) {
             (None, Ok(route)) => Ok(route),
-            (None, Err(_)) if targets_come_later => Ok(RouteSettings::Listed(Vec::new())),
+            (None, Err(_)) if targets_come_later => Ok(DestinationSettings::Listed(Vec::new())),
             (None, Err(_)) => Err("too few arguments: give a target, such as localhost:5000, or an option that names it".to_owned()),
             (Some(program), route) => {
                 let reached = match route {
                     Ok(route) => Reached::At(Box::new(route)),
                     Err(port) => Reached::Moved(source_port(listen, port.as_deref())?),
                 };
-                Ok(RouteSettings::Wrapped { program, reached })
+                Ok(DestinationSettings::Wrapped { program, reached })
             }
         }
     }
 
     /// Where sessions lead by an option.
-    fn named_route(&mut self) -> Result<Option<RouteSettings>, Misuse> {
+    fn named_route(&mut self) -> Result<Option<DestinationSettings>, Misuse> {
         let place = if self.host_token { TokenPlace::Host } else { TokenPlace::Query };
         let (class, source) = match self.target_config.take() {
             Some(file) => (Some("TokenFile".to_owned()), Some(file)),
@@ -231,14 +231,15 @@ impl TypedGate {
         let mut routes = Vec::new();
         if let Some(class) = class {
             let source = plugin::token(&class, source.as_deref())?;
-            routes.push(("--token-plugin", RouteSettings::Token { source, place }));
+            routes.push(("--token-plugin", DestinationSettings::Token { source, place }));
         }
         if let Some(path) = self.unix_target.take() {
-            routes.push(("--unix-target", RouteSettings::Fixed(Address::Unix(absolute(path)))));
+            routes
+                .push(("--unix-target", DestinationSettings::Fixed(Address::Unix(absolute(path)))));
         }
         if !self.allow_address.is_empty() {
             let targets = std::mem::take(&mut self.allow_address);
-            routes.push(("--allow-address", RouteSettings::Listed(targets)));
+            routes.push(("--allow-address", DestinationSettings::Listed(targets)));
         }
         match (routes.pop(), routes.pop()) {
             (Some((one, _)), Some((other, _))) => {

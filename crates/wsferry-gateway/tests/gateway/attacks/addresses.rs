@@ -1,7 +1,7 @@
 //! `--allow-address`: a client names its target, and only those of the list are dialled.
 
 use wsferry_gateway::address::Address;
-use wsferry_gateway::gateway::RouteSettings;
+use wsferry_gateway::route::DestinationSettings;
 use wsferry_gateway::route::Dial;
 use wsferry_testkit::targets;
 
@@ -17,7 +17,7 @@ async fn only_an_address_of_the_list_is_dialled_however_it_is_written() {
     let listed = [format!("localhost:{port}"), format!("127.0.0.1:{port}")];
     let listed: Vec<Address> = listed.iter().map(|text| text.parse().unwrap()).collect();
     let gateway = Running::start(config_with("echo:", |config| {
-        config.route = RouteSettings::Listed(listed);
+        config.route = DestinationSettings::Listed(listed);
         config.dial = Dial::BeforeAccept;
     }))
     .await;
@@ -104,7 +104,7 @@ async fn only_an_address_of_the_list_is_dialled_however_it_is_written() {
 #[tokio::test]
 async fn without_a_list_the_client_is_told_that_there_is_no_target() {
     let gateway = Running::start(config_with("echo:", |config| {
-        config.route = RouteSettings::Listed(Vec::new());
+        config.route = DestinationSettings::Listed(Vec::new());
     }))
     .await;
     let refusal = gateway.ask(handshake("/?address=localhost:5000")).await;

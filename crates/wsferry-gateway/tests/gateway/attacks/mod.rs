@@ -9,7 +9,8 @@ mod time;
 mod tokens;
 
 use wsferry_gateway::config::plugin;
-use wsferry_gateway::gateway::{Config, RouteSettings};
+use wsferry_gateway::gateway::Config;
+use wsferry_gateway::route::DestinationSettings;
 use wsferry_gateway::route::TokenPlace;
 use wsferry_testkit::raw::{Answer, HANDSHAKE};
 
@@ -21,16 +22,16 @@ fn handshake(target: &str) -> String {
 }
 
 /// What `--token-plugin CLASS --token-source SOURCE` sets.
-fn tokens(class: &str, source: &str) -> RouteSettings {
+fn tokens(class: &str, source: &str) -> DestinationSettings {
     let source = plugin::token(class, Some(source)).unwrap();
-    RouteSettings::Token { source, place: TokenPlace::Query }
+    DestinationSettings::Token { source, place: TokenPlace::Query }
 }
 
 /// A gateway with a token plug-in, and with something else changed.
 async fn gateway(class: &str, source: &str, change: impl FnOnce(&mut Config)) -> Running {
     let config = config_with("echo:", |config| {
         config.route = tokens(class, source);
-        config.auth.failures_per_source = 0; // what is tried is judged, not counted
+        config.failures_per_source = 0; // what is tried is judged, not counted
         change(config);
     });
     Running::start(config).await

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use wsferry_gateway::config::plugin;
-use wsferry_gateway::gateway::{Config, RouteSettings};
+use wsferry_gateway::gateway::Config;
+use wsferry_gateway::route::DestinationSettings;
 use wsferry_gateway::route::{Dial, TokenPlace};
 use wsferry_gateway::web::Files;
 use wsferry_testkit::raw::HANDSHAKE;
@@ -99,7 +100,7 @@ async fn a_host_that_may_be_a_token_is_looked_up_for_nobody_who_was_not_let_in()
     for web in [None, Some(tempfile::tempdir().unwrap())] {
         let stage = Stage::set(|config| {
             config.web = web.as_ref().map(|folder| Files::Directory(folder.path().to_owned()));
-            if let RouteSettings::Token { place, .. } = &mut config.route {
+            if let DestinationSettings::Token { place, .. } = &mut config.route {
                 *place = TokenPlace::Host;
             }
         })

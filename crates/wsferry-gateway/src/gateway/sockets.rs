@@ -45,24 +45,25 @@ impl Listen {
     }
 }
 
-/// The sockets of a gateway.
+/// The sockets of a listener.
 #[derive(Debug, Default)]
-pub(super) struct Listeners {
+pub(super) struct Sockets {
     pub(super) listeners: Vec<Listener>,
     /// The only connection that there will be, where inetd has accepted it.
     pub(super) connection: Option<(Stream, ClientAddress)>,
 }
 
-impl Listeners {
-    /// Binds them, or takes over those that were opened for this process.
+impl Sockets {
+    /// Those that were opened for this process, in the place of the address of one listener; `None`
+    /// where it was started otherwise.
+    #[cfg(unix)]
+    pub(super) fn activated() -> Result<Option<Self>, StartError> {
+        let sockets = net::activated()?;
+        Ok((!sockets.is_empty()).then(|| sockets.into_iter().collect()))
+    }
+
+    /// Binds them.
     pub(super) async fn open(listen: &Listen, resolver: &Resolver) -> Result<Self, StartError> {
-        #[cfg(unix)]
-        if *listen != Listen::Inherited {
-            let sockets = net::activated()?;
-            if !sockets.is_empty() {
-                return Ok(sockets.into_iter().collect());
-            }
-        }
         match listen {
             Listen::Tcp { host, port } => {
                 let addresses = net::resolve_listen(host, *port, resolver).await?;
@@ -96,7 +97,7 @@ impl Listeners {
 }
 
 #[cfg(unix)]
-impl FromIterator<net::Inherited> for Listeners {
+impl FromIterator<net::Inherited> for Sockets {
     fn from_iter<I: IntoIterator<Item = net::Inherited>>(sockets: I) -> Self {
         let mut all = Self::default();
         for socket in sockets {
