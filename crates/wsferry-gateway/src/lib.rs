@@ -1,29 +1,79 @@
-//! The gateway as a library: everything but the command line.
+//! wsferry's gateway as a library: it joins WebSocket clients to ordinary TCP servers.
 //!
-//! The floors, from the top down, and what may import what, are in ARCHITECTURE.md. The life of a
-//! session, as types: [`config::Config`] (valid) → [`gateway::Gateway`] (bound) → [`net::Stream`]
-//! (accepted) → [`request::Request`] (a handshake) → [`auth::Admitted`] (let in) →
-//! [`address::Address`] (where to) → [`session::Session`] (joined) → [`outcome::Outcome`] (ended).
+//! ```
+//! use wsferry_gateway::{Address, Gateway, ListenAddress, Settings, plain};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let target: Address = "localhost:5000".parse()?;
+//! let settings = Settings::from(plain("127.0.0.1:0".parse::<ListenAddress>()?, target));
+//! let gateway = Gateway::bind(settings).await?;
+//! println!("clients connect to ws://{}/", gateway.addresses()[0]);
+//!
+//! let handle = gateway.handle();
+//! let running = tokio::spawn(gateway.run());
+//! handle.stop(); // clients get Close 1001, targets FIN
+//! running.await??;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Settings`] say where a gateway listens and where requests lead. [`Gateway::bind`] opens all that
+//! they name, [`Gateway::run`] accepts until it is stopped, then drains. A [`Handle`] stops the gateway
+//! and [exchanges its settings](Handle::replace) while sessions run. The library reads no environment,
+//! prints nothing, hears no signals, and several gateways may run in one process:
+//! `examples/two_gateways.rs`.
+//!
+//! What else is public serves the program `wsferry` and the tests, and may change at any time. The floors
+//! of the house, and what may import what, are in ARCHITECTURE.md.
 
+#[doc(hidden)]
 pub mod address;
+#[doc(hidden)]
 pub mod auth;
+#[doc(hidden)]
 pub mod client;
 pub mod config;
+#[doc(hidden)]
 pub mod dial;
+#[doc(hidden)]
 pub mod door;
+#[doc(hidden)]
 pub mod error;
+#[doc(hidden)]
 pub mod events;
+#[doc(hidden)]
 pub mod gateway;
+#[doc(hidden)]
 pub mod net;
+#[doc(hidden)]
 pub mod outcome;
+#[doc(hidden)]
 pub mod record;
+#[doc(hidden)]
 pub mod relay;
+#[doc(hidden)]
 pub mod request;
+#[doc(hidden)]
 pub mod route;
+#[doc(hidden)]
 pub mod session;
+#[doc(hidden)]
 pub mod sys;
+#[doc(hidden)]
 pub mod tap;
+#[doc(hidden)]
 pub mod tls;
+#[doc(hidden)]
 pub mod token;
+#[doc(hidden)]
 pub mod web;
+#[doc(hidden)]
 pub mod wrap;
+
+pub use address::Address;
+pub use config::{ListenAddress, plain};
+pub use error::StartError;
+pub use gateway::{Gateway, Given, Handle, Limits, Listen, ListenerSettings, Settings};
+pub use route::{DestinationSettings, HostPattern, Matches, PathPrefix, RouteSettings};
+pub use wrap::Ended;

@@ -17,7 +17,7 @@ use wsferry_proto::HostName;
 use crate::args::{Demo, Log};
 use crate::signals::Signals;
 use crate::{banner, log, output};
-use wsferry_gateway::gateway::Gateway;
+use wsferry_gateway::gateway::{Gateway, Given};
 
 /// The page, which people copy from `demo/`.
 const PAGE: &str = include_str!("../../../demo/index.html");
@@ -72,7 +72,8 @@ async fn bind_gateway(
         config.web = Some(Files::Page(PAGE));
         config
     };
-    let bind = |port| Gateway::bind_with(config(port), stop.clone());
+    let bind =
+        |port| Gateway::bind_with(config(port), Given { stop: stop.clone(), ..Given::default() });
     match (port, bind(port.unwrap_or(PORT)).await) {
         (_, Ok(gateway)) => Ok((gateway, String::new())),
         (Some(_), Err(error)) => Err(error.into()),

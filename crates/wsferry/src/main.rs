@@ -5,6 +5,7 @@ mod banner;
 mod daemon;
 mod demo;
 mod failure;
+mod given;
 mod log;
 mod log_file;
 mod notify;
@@ -16,6 +17,7 @@ mod serve;
 mod signals;
 mod streams;
 mod syslog;
+mod wrapping;
 
 use std::process::ExitCode;
 

@@ -9,12 +9,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use wsferry_gateway::config::{Config, DestinationSettings};
-use wsferry_gateway::gateway::{Gateway, Handle};
+use wsferry_gateway::gateway::{Gateway, Given, Handle};
 
 use crate::args::{Command, Gate, Process};
 use crate::pid_file::PidFile;
 use crate::signals::Signals;
-use crate::{banner, daemon, demo, log, notify, output};
+use crate::{banner, daemon, demo, given, log, notify, output};
 
 /// Does what was asked for: what the process exits with. An error is a failed start.
 pub(crate) fn run(command: Command) -> Result<ExitCode> {
@@ -102,7 +102,12 @@ pub(crate) async fn serve(
     let Signals { stop, reload, .. } = signals;
     let claim = move || process.pid_file.map(PidFile::claim).transpose();
     let Some(mut pid_file) = aside(&stop, claim).await? else { return Ok(ExitCode::SUCCESS) };
-    let binding = Gateway::bind_with(config.clone(), stop.clone());
+    let given = Given {
+        stop: stop.clone(),
+        #[cfg(unix)]
+        sockets: given::sockets(&config.listen)?,
+    };
+    let binding = Gateway::bind_with(config.clone(), given);
     let Some(bound) = stop.run_until_cancelled(binding).await else {
         return Ok(ExitCode::SUCCESS);
     };

@@ -45,6 +45,17 @@ pub struct Gateway {
     connection: Option<(ListenerId, Sockets)>,
 }
 
+/// What a process has before its gateway.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// Stops the gateway when it is cancelled.
+    pub stop: CancellationToken,
+    /// Sockets that are used in the place of those of the first listener: whoever started the process
+    /// opened them.
+    #[cfg(unix)]
+    pub sockets: Vec<crate::net::Inherited>,
+}
+
 /// The wrapped program, if there is one.
 #[derive(Debug)]
 enum Program {
@@ -59,16 +70,16 @@ impl Gateway {
     /// # Errors
     /// One sentence that says what is wrong and what to do.
     pub async fn bind(settings: impl Into<Settings>) -> Result<Self, StartError> {
-        Self::bind_with(settings, CancellationToken::new()).await
+        Self::bind_with(settings, Given::default()).await
     }
 
-    /// The same with a token that stops the gateway and is there before it.
+    /// The same with what the process has already.
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
     pub async fn bind_with(
         settings: impl Into<Settings>,
-        stop: CancellationToken,
+        given: Given,
     ) -> Result<Self, StartError> {
         let Settings { listeners, routes, limits, resolver } = settings.into();
         let attempts = Arc::new(Semaphore::new(0)); // filled when the budget is known
@@ -77,8 +88,8 @@ impl Gateway {
         let opened = rules::open_listeners(&listeners, &routes)?;
         let mut sockets = Vec::with_capacity(listeners.len());
         #[cfg(unix)]
-        if listeners.first().is_some_and(|first| first.listen != Listen::Inherited) {
-            sockets.extend(Sockets::activated()?);
+        if !given.sockets.is_empty() {
+            sockets.push(given.sockets.into_iter().collect());
         }
         for listener in listeners.iter().skip(sockets.len()) {
             sockets.push(Sockets::open(&listener.listen, &shared.resolver).await?);
@@ -96,7 +107,7 @@ impl Gateway {
             }
         }
         let rules = Rules { listeners: by_id, routes, limits };
-        let state = Arc::new(State::new(rules, shared, listening, &budget, stop));
+        let state = Arc::new(State::new(rules, shared, listening, &budget, given.stop));
         let program = program.map_or(Program::None, Program::Prepared);
         Ok(Self { state, program, connection })
     }

@@ -14,14 +14,14 @@ use crate::sys;
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
-    /// TCP. Sockets that systemd opened for this process are used instead.
+    /// TCP. Sockets that are given are used instead.
     Tcp {
         /// A name or an address; empty: all addresses.
         host: String,
         /// The port; 0: a free one.
         port: u16,
     },
-    /// A Unix socket. Sockets that systemd opened for this process are used instead.
+    /// A Unix socket. Sockets that are given are used instead.
     #[cfg(unix)]
     Unix {
         /// Its name.
@@ -29,9 +29,9 @@ pub enum Listen {
         /// Who may connect, as in chmod(1).
         mode: u32,
     },
-    /// The standard input is the socket: one that listens, or one connection (inetd).
+    /// On sockets that are given when the gateway is bound: listening ones, or one connection.
     #[cfg(unix)]
-    Inherited,
+    Given,
 }
 
 impl Listen {
@@ -54,14 +54,6 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    /// Those that were opened for this process, in the place of the address of one listener; `None`
-    /// where it was started otherwise.
-    #[cfg(unix)]
-    pub(super) fn activated() -> Result<Option<Self>, StartError> {
-        let sockets = net::activated()?;
-        Ok((!sockets.is_empty()).then(|| sockets.into_iter().collect()))
-    }
-
     /// Binds them.
     pub(super) async fn open(listen: &Listen, resolver: &Resolver) -> Result<Self, StartError> {
         match listen {
@@ -75,7 +67,9 @@ impl Sockets {
                 Ok(Self { listeners, connection: None })
             }
             #[cfg(unix)]
-            Listen::Inherited => Ok([net::inherited()?].into_iter().collect()),
+            Listen::Given => {
+                Err(StartError::Inherited(std::io::Error::other("no socket was given")))
+            }
         }
     }
 

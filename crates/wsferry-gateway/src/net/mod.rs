@@ -29,4 +29,4 @@ pub use socket_file::SocketFile;
 pub use splice::Pipe;
 pub use stream::Stream;
 #[cfg(unix)]
-pub use unix::{Inherited, activated, inherited, listen_unix};
+pub use unix::{Inherited, listen_unix};

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata, Permissions, TryLockError};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::SocketAddr as UnixAddress;
 use std::path::{Path, PathBuf};
@@ -110,44 +110,16 @@ pub enum Inherited {
     Connection(Stream, ClientAddress),
 }
 
-/// Takes the socket that is the standard input, which is nothing from then on.
-///
-/// # Errors
-/// It is not a stream socket, or it is not connected.
-pub fn inherited() -> Result<Inherited, StartError> {
-    let take = || {
-        let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
-        // The connection ends when the session leaves it, not when the process does.
-        rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+impl Inherited {
+    /// Finds out what a socket is. To be called on a runtime.
+    ///
+    /// # Errors
+    /// It is not a stream socket, or it is not connected.
+    pub fn adopt(socket: OwnedFd) -> io::Result<Self> {
         adopt(socket)
-    };
-    take().map_err(StartError::Inherited)
-}
-
-/// The sockets that systemd opened for this process (`LISTEN_FDS`, `sd_listen_fds(3)`); none when it
-/// was started otherwise.
-///
-/// # Errors
-/// One of them is not a stream socket.
-pub fn activated() -> Result<Vec<Inherited>, StartError> {
-    let mut given = listenfd::ListenFd::from_env();
-    let mut take = |index| -> io::Result<Option<Inherited>> {
-        // The kind is not known before it is taken, and a wrong guess leaves it there.
-        if let Ok(Some(unix)) = given.take_unix_listener(index) {
-            return adopt(unix.into()).map(Some);
-        }
-        given.take_tcp_listener(index)?.map(|tcp| adopt(tcp.into())).transpose()
-    };
-    let mut sockets = Vec::new();
-    let mut index = 0;
-    while let Some(socket) = take(index).map_err(StartError::Activated)? {
-        sockets.push(socket);
-        index += 1;
     }
-    Ok(sockets)
 }
 
-/// Finds out what a socket is.
 fn adopt(socket: OwnedFd) -> io::Result<Inherited> {
     let socket = System::from(socket);
     socket.set_nonblocking(true)?;

@@ -1,43 +1,15 @@
-//! What the program finds in its environment: what the gateway has in its own, without what is meant
-//! for the gateway alone.
+//! What the shim finds in the environment of a wrapped program.
 
-use std::env;
-use std::ffi::OsStr;
+use std::ffi::OsString;
 
 use tokio::process::Command;
 
 use super::{Moved, SourcePort};
 
-/// How a service manager talks to the process that it started (`sd_notify(3)`, `sd_listen_fds(3)`): a
-/// program that did the same would speak for the gateway.
-const OF_SERVICE_MANAGERS: [&str; 6] = [
-    "NOTIFY_SOCKET",
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
-    "LISTEN_FDNAMES",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-];
-
-/// The gateway's settings, which may hold secrets.
-const OWN: &[u8] = b"WSFERRY_";
-
-/// Leaves out what is not meant for the program.
-pub(super) fn clean(command: &mut Command) {
-    for (name, _) in env::vars_os().filter(|(name, _)| is_withheld(name)) {
-        command.env_remove(name);
-    }
-}
-
-fn is_withheld(name: &OsStr) -> bool {
-    let is_of_managers = OF_SERVICE_MANAGERS.iter().any(|other| name == *other);
-    is_of_managers || name.as_encoded_bytes().starts_with(OWN)
-}
-
-/// What the shim wants to know, and the dynamic linker of it.
-pub(super) fn preload(command: &mut Command, moved: &Moved) {
+/// What the shim wants to know, and the dynamic linker of it. `others` are preloaded too.
+pub(super) fn preload(command: &mut Command, moved: &Moved, others: Option<&OsString>) {
     let mut preload = moved.shim.clone().into_os_string();
-    if let Some(others) = env::var_os("LD_PRELOAD").filter(|others| !others.is_empty()) {
+    if let Some(others) = others.filter(|others| !others.is_empty()) {
         preload.push(":");
         preload.push(others);
     }

@@ -47,6 +47,10 @@ pub struct Settings {
     pub program: OsString,
     /// Its arguments.
     pub arguments: Vec<OsString>,
+    /// All that it finds in its environment, apart from what is for the shim.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Where the shim may be, the best place first. It is looked for where the program is moved.
+    pub shims: Vec<PathBuf>,
     /// What follows when it ends.
     pub mode: WrapMode,
     /// How long it may take to end after SIGTERM, before SIGKILL.
@@ -129,8 +133,8 @@ impl Prepared {
         Self { settings, moved: None, startup: Arc::default() }
     }
 
-    /// A program that is moved away from a port, and where it will be reached. Finds the shim: where `WSFERRY_REBIND` says, or else beside the executable, or else in
-    /// `../lib/wsferry` from there. Chooses a free port of the loopback.
+    /// A program that is moved away from a port, and where it will be reached. Finds the shim, and
+    /// chooses a free port of the loopback.
     ///
     /// # Errors
     /// One sentence that says what is wrong and what to do.
@@ -138,7 +142,7 @@ impl Prepared {
         if !cfg!(target_os = "linux") {
             return Err(StartError::WrapUnsupported);
         }
-        let shim = shim::find(shim::places())?;
+        let shim = shim::find(&settings.shims)?;
         let to = ReservedPort::new().map_err(|source| StartError::WrapPort { source })?;
         let target = to.address();
         let moved = Some(Moved { from, to, shim });
@@ -167,9 +171,11 @@ impl Prepared {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.settings.program);
-        environment::clean(&mut command);
+        let environment = &self.settings.environment;
+        command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
         if let Some(moved) = &self.moved {
-            environment::preload(&mut command, moved);
+            let others = environment.iter().find(|(name, _)| name == "LD_PRELOAD");
+            environment::preload(&mut command, moved, others.map(|(_, value)| value));
         }
         command.args(&self.settings.arguments).stdin(Stdio::null()); // a group in the background is stopped when it reads the terminal
         Group::begin(&mut command);

@@ -18,6 +18,7 @@ mod descriptors;
 mod dial;
 mod downloads;
 mod echo;
+mod embedding;
 mod endings;
 mod failures;
 mod file_parts;

@@ -72,6 +72,8 @@ async fn settings_with_a_fault_change_nothing() {
         let program = wrap::Settings {
             program: "true".into(),
             arguments: Vec::new(),
+            environment: Vec::new(),
+            shims: Vec::new(),
             mode: WrapMode::Exit,
             grace: std::time::Duration::from_secs(1),
         };

@@ -56,6 +56,8 @@ impl Printed {
         Settings {
             program: "sh".into(),
             arguments: vec!["-c".into(), script.into()],
+            environment: std::env::vars_os().collect(),
+            shims: vec![wsferry_testkit::shim::path()],
             mode,
             grace: Duration::from_secs(30),
         }

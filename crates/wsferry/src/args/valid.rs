@@ -22,7 +22,7 @@ use super::gate::{Send, TypedDial, TypedGate, WrapMode as TypedWrapMode};
 use super::hints::{self, Expected};
 use super::{Gate, Log, Process, Syslog};
 use super::{notes, own_port};
-use crate::output;
+use crate::{output, wrapping};
 
 /// As what the program was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +167,7 @@ impl TypedGate {
         #[cfg(unix)]
         {
             if self.inetd {
-                return Ok(Listen::Inherited);
+                return Ok(Listen::Given);
             }
             if let Some(path) = self.unix_listen.take() {
                 return Ok(Listen::Unix { path: absolute(path), mode: self.unix_listen_mode });
@@ -257,7 +257,14 @@ impl TypedGate {
             TypedWrapMode::Ignore => WrapMode::Ignore,
             TypedWrapMode::Respawn => WrapMode::Respawn,
         };
-        wrap::Settings { program, arguments: words.collect(), mode, grace: config::WRAP_GRACE }
+        wrap::Settings {
+            program,
+            arguments: words.collect(),
+            environment: wrapping::environment(),
+            shims: wrapping::shims(),
+            mode,
+            grace: config::WRAP_GRACE,
+        }
     }
 
     /// TLS towards clients. In websockify's place a certificate that is not there means none.
