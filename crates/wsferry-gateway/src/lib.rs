@@ -40,7 +40,6 @@ pub mod dial;
 pub mod door;
 #[doc(hidden)]
 pub mod error;
-#[doc(hidden)]
 pub mod events;
 #[doc(hidden)]
 pub mod gateway;
@@ -74,6 +73,7 @@ pub mod wrap;
 pub use address::Address;
 pub use config::{ListenAddress, plain};
 pub use error::StartError;
+pub use events::{Event, Events, Observer};
 pub use gateway::{Gateway, Given, Handle, Limits, Listen, ListenerSettings, Settings};
 pub use route::{DestinationSettings, HostPattern, Matches, PathPrefix, RouteSettings};
 pub use wrap::Ended;

@@ -72,8 +72,12 @@ async fn bind_gateway(
         config.web = Some(Files::Page(PAGE));
         config
     };
-    let bind =
-        |port| Gateway::bind_with(config(port), Given { stop: stop.clone(), ..Given::default() });
+    let bind = |port| {
+        Gateway::bind_with(
+            config(port),
+            Given { stop: stop.clone(), events: log::to_log(), ..Given::default() },
+        )
+    };
     match (port, bind(port.unwrap_or(PORT)).await) {
         (_, Ok(gateway)) => Ok((gateway, String::new())),
         (Some(_), Err(error)) => Err(error.into()),

@@ -7,7 +7,6 @@ mod demo;
 mod failure;
 mod given;
 mod log;
-mod log_file;
 mod notify;
 mod output;
 mod pid_file;

@@ -104,6 +104,7 @@ pub(crate) async fn serve(
     let Some(mut pid_file) = aside(&stop, claim).await? else { return Ok(ExitCode::SUCCESS) };
     let given = Given {
         stop: stop.clone(),
+        events: log::to_log(),
         #[cfg(unix)]
         sockets: given::sockets(&config.listen)?,
     };

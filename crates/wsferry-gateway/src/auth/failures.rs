@@ -14,7 +14,7 @@ use lru::LruCache;
 use tokio::time::Instant;
 
 use crate::client::ClientAddress;
-use crate::events;
+use crate::events::{Events, PluginEvent, Shown};
 
 /// The maximum number of sources that are remembered; those that were not heard of for longest go
 /// first.
@@ -38,6 +38,7 @@ pub struct Failures {
     limit: AtomicU16,
     began: Instant,
     sources: Mutex<LruCache<Source, Record>>,
+    events: Events,
 }
 
 /// Where guesses come from.
@@ -84,10 +85,16 @@ struct Begun {
 impl Failures {
     /// Blocks after `limit` failures in a minute; 0: never.
     pub fn new(limit: u16) -> Self {
+        Self::with_events(limit, Events::default())
+    }
+
+    /// The same, and tells when a block begins.
+    pub fn with_events(limit: u16, events: Events) -> Self {
         Self {
             limit: AtomicU16::new(limit),
             began: Instant::now(),
             sources: Mutex::new(LruCache::unbounded()),
+            events,
         }
     }
 
@@ -105,7 +112,11 @@ impl Failures {
     pub fn check(&self, client: ClientAddress) -> Result<(), Blocked> {
         let Some((blocked, begun)) = self.blocked(client, Instant::now()) else { return Ok(()) };
         if let Some(begun) = begun {
-            events::source_blocked(&begun, begun.failures, blocked.remaining);
+            self.events.tell(PluginEvent::SourceBlocked {
+                source: Shown(&begun),
+                failures: begun.failures,
+                duration: blocked.remaining,
+            });
         }
         Err(blocked)
     }

@@ -27,7 +27,7 @@ use thiserror::Error;
 
 use super::{Auth, Checked, Denial, Pass};
 use crate::address::Address;
-use crate::events;
+use crate::events::{Events, PluginEvent};
 use crate::net::{HttpClient, Reply, http_server};
 use crate::request::Request;
 
@@ -179,13 +179,28 @@ impl fmt::Debug for ServiceUrl {
 pub struct HttpAuth {
     client: HttpClient,
     settings: Settings,
+    events: Events,
+}
+
+/// Why the service lets a client not in.
+enum NoPass {
+    /// It says so.
+    Denied(Denial),
+    /// It cannot be asked, or its answer is none: what was in the way.
+    Unasked(String),
 }
 
 impl HttpAuth {
     /// A service that is asked through `client`, which must not follow redirects: the page where a
     /// login starts is no yes.
-    pub const fn new(client: HttpClient, settings: Settings) -> Self {
-        Self { client, settings }
+    pub fn new(client: HttpClient, settings: Settings) -> Self {
+        Self { client, settings, events: Events::default() }
+    }
+
+    /// Tells these when the service cannot be asked.
+    #[must_use]
+    pub fn with_events(self, events: &Events) -> Self {
+        Self { events: events.clone(), ..self }
     }
 
     /// Whether the service is shown this field of the client.
@@ -193,24 +208,24 @@ impl HttpAuth {
         SHOWN.contains(name) || self.settings.fields.iter().any(|field| field.0 == name)
     }
 
-    async fn ask(&self, request: &Request<'_>) -> Result<Pass, Denial> {
+    async fn ask(&self, request: &Request<'_>) -> Result<Pass, NoPass> {
         let reply = self.client.get(&self.settings.url.0, self.question(request), DEADLINE).await;
-        let reply = reply.map_err(|error| no_answer(request, &error.to_string()))?;
+        let reply = reply.map_err(|error| NoPass::Unasked(error.to_string()))?;
         match reply.status {
-            status if status.is_success() => pass(request, &reply),
-            StatusCode::UNAUTHORIZED => Err(Denial {
+            status if status.is_success() => pass(&reply),
+            StatusCode::UNAUTHORIZED => Err(NoPass::Denied(Denial {
                 status: StatusCode::UNAUTHORIZED,
                 reason: "the client is not known".into(),
                 remedy: String::new(),
                 challenge: reply.headers.get(header::WWW_AUTHENTICATE).cloned(),
-            }),
-            StatusCode::FORBIDDEN => Err(Denial {
+            })),
+            StatusCode::FORBIDDEN => Err(NoPass::Denied(Denial {
                 status: StatusCode::FORBIDDEN,
                 reason: "the client may not connect here".into(),
                 remedy: String::new(),
                 challenge: None,
-            }),
-            status => Err(no_answer(request, &format!("the service answers {status}"))),
+            })),
+            status => Err(NoPass::Unasked(format!("the service answers {status}"))),
         }
     }
 
@@ -245,7 +260,16 @@ impl HttpAuth {
 
 impl Auth for HttpAuth {
     fn check<'a>(&'a self, request: &'a Request<'a>) -> Checked<'a> {
-        Box::pin(self.ask(request))
+        Box::pin(async {
+            self.ask(request).await.map_err(|no_pass| match no_pass {
+                NoPass::Denied(denial) => denial,
+                NoPass::Unasked(why) => {
+                    let client = request.client.address;
+                    self.events.tell(PluginEvent::AuthSourceFailed { client, why: &why });
+                    cannot_be_asked()
+                }
+            })
+        })
     }
 
     /// Cookies are no guesses: pages have some before anybody has logged in.
@@ -267,7 +291,7 @@ fn is_named_by_connection(request: &Request<'_>, name: &HeaderName) -> bool {
     })
 }
 
-fn pass(request: &Request<'_>, reply: &Reply) -> Result<Pass, Denial> {
+fn pass(reply: &Reply) -> Result<Pass, NoPass> {
     let text = |name: &HeaderName| {
         let value = reply.headers.get(name)?;
         Some(String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
@@ -277,16 +301,15 @@ fn pass(request: &Request<'_>, reply: &Reply) -> Result<Pass, Denial> {
             let target = target.parse::<Address>();
             // Not repeated: it may hold what the client sent.
             let why = "its X-Target is not a target: host:port is expected";
-            Some(target.map_err(|_| no_answer(request, why))?)
+            Some(target.map_err(|_| NoPass::Unasked(why.to_owned()))?)
         }
         None => None,
     };
     Ok(Pass { identity: text(&IDENTITY).filter(|text| !text.is_empty()), target })
 }
 
-/// What cannot be asked lets nobody in. `why` is for the log.
-fn no_answer(request: &Request<'_>, why: &str) -> Denial {
-    events::auth_source_failed(request.client.address, why);
+/// What cannot be asked lets nobody in.
+fn cannot_be_asked() -> Denial {
     Denial {
         status: StatusCode::SERVICE_UNAVAILABLE,
         reason: "the client cannot be checked now".into(),

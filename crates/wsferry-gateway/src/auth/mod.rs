@@ -28,6 +28,7 @@ pub use policy::{Admitted, Policy, Settings};
 
 use crate::address::Address;
 use crate::error::StartError;
+use crate::events::Events;
 use crate::net::{HttpClient, Redirects, Resolver};
 use crate::request::Request;
 
@@ -96,7 +97,7 @@ impl PluginSettings {
     ///
     /// # Errors
     /// What it names cannot be used.
-    pub fn open(self, resolver: &Resolver) -> Result<Box<dyn Auth>, StartError> {
+    pub fn open(self, resolver: &Resolver, events: &Events) -> Result<Box<dyn Auth>, StartError> {
         Ok(match self {
             Self::Basic(auth) => Box::new(auth),
             Self::Origin(auth) => Box::new(auth),
@@ -105,7 +106,7 @@ impl PluginSettings {
                 // A redirect to a login page is no yes.
                 let client = HttpClient::open(Redirects::Never, resolver);
                 let client = client.map_err(StartError::setting)?;
-                Box::new(http::HttpAuth::new(client, settings))
+                Box::new(http::HttpAuth::new(client, settings).with_events(events))
             }
         })
     }

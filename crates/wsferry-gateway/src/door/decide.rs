@@ -153,7 +153,7 @@ fn is_by_host(found: Option<&Found<'_>>) -> bool {
 
 /// Where the client's token leads. One that leads nowhere is a failure of the client's source.
 async fn target(door: &Door, route: &Route, request: &Request<'_>) -> Result<Address, Rejection> {
-    let target = route.destination.target(request).await;
+    let target = route.destination.target(request, &door.state.events).await;
     if let Err(NoTarget::UnknownToken) = target {
         door.state.failures.failed(request.client.address);
     }

@@ -22,7 +22,7 @@ use super::in_flight::{InFlight, Tracked};
 use super::permits::Permits;
 use super::rejection::Rejection;
 use super::{Door, decide};
-use crate::events;
+use crate::events::DoorEvent;
 use crate::web;
 use crate::web::response::{self, Body};
 
@@ -90,7 +90,9 @@ impl Service<Request<Incoming>> for Answerer {
                 Ok(response) => response,
                 Err(rejection) => {
                     permits.answered();
-                    rejection.tell(caller.address, &head.headers).map(response::body)
+                    rejection
+                        .tell(caller.address, &head.headers, &door.state.events)
+                        .map(response::body)
                 }
             };
             Ok(response.map(|body| Tracked::new(body, mark)))
@@ -119,6 +121,10 @@ async fn answer(
     if handshake::announces_body(&head.headers) || head.headers.contains_key(UPGRADE) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    events::served(caller.address, response.status(), head.uri.path());
+    door.state.events.tell(DoorEvent::Served {
+        client: caller.address,
+        status: response.status(),
+        path: head.uri.path(),
+    });
     Ok(response)
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::secure::speaks_tls;
 use super::{Door, answer};
 use crate::client::ClientAddress;
-use crate::events;
+use crate::events::DoorEvent;
 use crate::net::{Farewell, Stream, farewell};
 
 /// How long a refused client may take to read its answer, and to close its connection.
@@ -24,25 +24,29 @@ pub(super) const TLS_HANDSHAKE: u8 = 22;
 
 /// Logs and writes a refusal.
 pub(super) async fn refuse(
+    door: &Door,
     stream: &mut Stream,
     client: ClientAddress,
     status: StatusCode,
     reason: &str,
     remedy: &str,
 ) {
-    events::refused(client, status, reason, remedy);
+    let refused = DoorEvent::Refused { client, status, reason, remedy, origin: None };
+    door.state.events.tell(refused);
     write(stream, &answer::to_no_request(status, reason)).await;
 }
 
 /// The same for a client that speaks TLS, without a handshake.
 pub(super) async fn alert(
+    door: &Door,
     stream: &mut Stream,
     client: ClientAddress,
     status: StatusCode,
     reason: &str,
     remedy: &str,
 ) {
-    events::refused(client, status, reason, remedy);
+    let refused = DoorEvent::Refused { client, status, reason, remedy, origin: None };
+    door.state.events.tell(refused);
     write(stream, &ALERT).await;
 }
 
@@ -51,9 +55,9 @@ pub(super) async fn alert(
 pub async fn turn_away(mut stream: Stream, client: ClientAddress, door: &Door) {
     let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "too many connections");
     if door.rules.tls.is_some() && speaks_tls(&stream).await {
-        alert(&mut stream, client, status, reason, "--max-connections").await;
+        alert(door, &mut stream, client, status, reason, "--max-connections").await;
     } else {
-        refuse(&mut stream, client, status, reason, "--max-connections").await;
+        refuse(door, &mut stream, client, status, reason, "--max-connections").await;
     }
     farewell(stream, Farewell::Polite, FAREWELL).await;
 }

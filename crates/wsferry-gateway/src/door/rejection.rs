@@ -1,6 +1,6 @@
 //! A request is refused: what the log and the client are told.
 
-use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{HeaderName, HeaderValue, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
 use wsferry_proto::handshake::Refusal;
 
@@ -8,7 +8,7 @@ use super::rules::OnlySessionBegun;
 use crate::auth::{Blocked, Denial};
 use crate::client::ClientAddress;
 use crate::error::DialError;
-use crate::events;
+use crate::events::{DoorEvent, Events};
 use crate::route::NoTarget;
 use crate::web::response;
 
@@ -84,9 +84,15 @@ impl Rejection {
     }
 
     /// Logs the refusal, with the Origin from `headers`, and returns the answer for the client.
-    pub(super) fn tell(&self, client: ClientAddress, headers: &HeaderMap) -> Response<String> {
+    pub(super) fn tell(
+        &self,
+        client: ClientAddress,
+        headers: &HeaderMap,
+        events: &Events,
+    ) -> Response<String> {
+        let origin = headers.get(ORIGIN);
         let log = |status, reason: &str, remedy: &str| {
-            events::request_refused(client, headers, status, reason, remedy);
+            events.tell(DoorEvent::Refused { client, status, reason, remedy, origin });
         };
         match self {
             Self::Rule(refusal) => {
@@ -109,7 +115,8 @@ impl Rejection {
             Self::Busy => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 let reason = "too many files are being sent";
-                events::refused(client, status, reason, "--max-connections");
+                let remedy = "--max-connections";
+                events.tell(DoorEvent::Refused { client, status, reason, remedy, origin: None });
                 let mut response = response::sentence(status, reason);
                 response.headers_mut().insert(RETRY_AFTER, 1.into());
                 response

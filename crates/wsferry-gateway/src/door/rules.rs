@@ -8,6 +8,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{FilePermits, HeadRules};
 use crate::auth::{Failures, HostRules};
+use crate::events::Events;
 use crate::route::Routes;
 use crate::tls::Acceptor;
 
@@ -35,6 +36,8 @@ pub struct Rules {
 /// What all connections of a gateway share, whatever the rules are.
 #[derive(Debug)]
 pub struct State {
+    /// Who is told what happens.
+    pub events: Events,
     /// Which sources failed lately.
     pub failures: Failures,
     /// For connections that are sent files or wait for their next request.

@@ -10,7 +10,7 @@ use super::caller::Caller;
 use super::refusal::{FAREWELL, refuse};
 use crate::client::ClientAddress;
 use crate::error::words;
-use crate::events;
+use crate::events::{DoorEvent, Events, Shown};
 use crate::net::{Farewell, Stream, farewell};
 use crate::tls::common_names;
 
@@ -39,16 +39,19 @@ pub(super) async fn secure(
             } => return None,
         };
         return match handshake {
-            Ok(handshake) => handshaken(handshake, client).await,
+            Ok(handshake) => handshaken(handshake, client, &door.state.events).await,
             Err(_) => {
-                events::tls_failed(client, &"the TLS handshake took too long");
+                door.state.events.tell(DoorEvent::TlsFailed {
+                    client,
+                    why: Shown(&"the TLS handshake took too long"),
+                });
                 None
             }
         };
     }
     if door.rules.tls_only {
         let reason = "this port speaks TLS only: use https:// or wss://";
-        refuse(&mut stream, client, StatusCode::FORBIDDEN, reason, "").await;
+        refuse(door, &mut stream, client, StatusCode::FORBIDDEN, reason, "").await;
         farewell(stream, Farewell::Polite, FAREWELL).await;
         return None;
     }
@@ -64,6 +67,7 @@ pub(super) async fn speaks_tls(stream: &Stream) -> bool {
 async fn handshaken(
     handshake: Result<Stream, (io::Error, Stream)>,
     client: ClientAddress,
+    events: &Events,
 ) -> Option<(Stream, Caller)> {
     match handshake {
         Ok(stream) => {
@@ -71,7 +75,7 @@ async fn handshaken(
             Some((stream, Caller { address: client, common_names }))
         }
         Err((error, stream)) => {
-            events::tls_failed(client, &words(&error));
+            events.tell(DoorEvent::TlsFailed { client, why: Shown(&words(&error)) });
             // The alert is on its way: a reset would overtake it.
             farewell(stream, Farewell::Polite, FAREWELL).await;
             None

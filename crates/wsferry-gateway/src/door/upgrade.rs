@@ -56,7 +56,7 @@ pub(super) async fn serve(
         }
         Err(rejection) => {
             held.answered();
-            let response = rejection.tell(caller.address, &head.headers);
+            let response = rejection.tell(caller.address, &head.headers, &door.state.events);
             let bytes = answer::with_body(head.version, &response);
             write(&mut stream, &bytes, limit).await.err().unwrap_or(ConnectionEnd::Done)
         }

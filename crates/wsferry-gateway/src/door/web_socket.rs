@@ -118,9 +118,9 @@ async fn leave(
             let reason =
                 "the client speaks TLS (https:// or wss://), and this port has no certificate";
             let status = StatusCode::BAD_REQUEST;
-            alert(&mut stream, client, status, reason, "--cert FILE").await;
+            alert(door, &mut stream, client, status, reason, "--cert FILE").await;
         } else {
-            refuse(&mut stream, client, status, reason, "").await;
+            refuse(door, &mut stream, client, status, reason, "").await;
         }
     }
     held.answered();

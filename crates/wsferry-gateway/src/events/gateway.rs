@@ -1,40 +1,44 @@
-//! The gateway itself.
+//! What happens to the gateway as a whole.
 
-use std::fmt::Display;
+use super::Shown;
 
-use tracing::{info, warn};
-
-/// Accepting failed for a moment.
-pub fn accept_failed(error: &dyn Display) {
-    warn!(%error, "cannot accept a connection; trying again in a moment");
-}
-
-/// The time of `limit` is over: the gateway stops.
-pub fn timed_out(limit: &'static str) {
-    info!(limit, "the time is over");
-}
-
-/// The gateway stops.
-pub fn draining(sessions: usize) {
-    info!(sessions, "stopping: clients get Close 1001");
-}
-
-/// The drain took too long.
-pub fn drain_timed_out(left: usize) {
-    warn!(left, "drain_timeout is over: what is left is cut off");
-}
-
-/// More connections were asked for than descriptors allow.
-pub fn connections_clamped(wish: usize, connections: usize, limit: u64) {
-    warn!(
-        connections,
-        limit,
-        "--max-connections {wish} is more than the limit of open files allows; to raise it: \
-         ulimit -n, LimitNOFILE="
-    );
-}
-
-/// The name of the target leads nowhere yet: sessions are told so until it does.
-pub fn target_unresolved(host: &str, reason: &str) {
-    warn!(host, reason, "the target host does not resolve: sessions get Close 1011 until it does");
+/// Something that happened to the gateway.
+#[derive(Debug)]
+pub enum GatewayEvent<'a> {
+    /// Accepting failed for a moment.
+    AcceptFailed {
+        /// What the system says.
+        error: Shown<'a>,
+    },
+    /// A time is over, and the gateway stops: the name of its limit.
+    TimedOut {
+        /// `timeout` or `idle_timeout`.
+        limit: &'static str,
+    },
+    /// The gateway stops.
+    Draining {
+        /// How many sessions there are.
+        sessions: usize,
+    },
+    /// The drain took too long: what is left is cut off.
+    DrainTimedOut {
+        /// How many sessions are left.
+        left: usize,
+    },
+    /// More connections were asked for than descriptors allow.
+    ConnectionsClamped {
+        /// How many were asked for.
+        wish: usize,
+        /// How many there may be.
+        connections: usize,
+        /// The limit of open files.
+        limit: u64,
+    },
+    /// The name of a target leads nowhere yet: sessions are told so until it does.
+    TargetUnresolved {
+        /// The name.
+        host: &'a str,
+        /// What the resolver says.
+        reason: &'a str,
+    },
 }

@@ -1,26 +1,32 @@
-//! The wrapped program.
+//! What happens to the wrapped program.
 
-use std::fmt::Display;
 use std::time::Duration;
 
-use tracing::{error, info, warn};
+use super::Shown;
 
-/// The wrapped program runs.
-pub fn program_started(process: Option<u32>) {
-    info!(process, "program started");
-}
-
-/// The wrapped program has ended by itself. `next` says what follows.
-pub fn program_ended(status: &dyn Display, next: &str) {
-    warn!(%status, "program ended; {next}");
-}
-
-/// The wrapped program cannot be started again, or not be waited for.
-pub fn program_lost(error: &dyn Display) {
-    error!(%error, "program lost; stopping");
-}
-
-/// The wrapped program, or what it started, did not end when it was asked to.
-pub fn program_killed(grace: Duration) {
-    warn!(?grace, "program did not end in time after SIGTERM: it is killed");
+/// Something that happened to the wrapped program.
+#[derive(Debug)]
+pub enum ProgramEvent<'a> {
+    /// It runs.
+    Started {
+        /// The number of its process.
+        process: Option<u32>,
+    },
+    /// It has ended by itself.
+    Ended {
+        /// How.
+        status: Shown<'a>,
+        /// What follows.
+        next: &'static str,
+    },
+    /// It cannot be started again, or not be waited for.
+    Lost {
+        /// What the system says.
+        error: Shown<'a>,
+    },
+    /// It, or what it started, did not end when it was asked to: it is killed.
+    Killed {
+        /// How long it had.
+        grace: Duration,
+    },
 }

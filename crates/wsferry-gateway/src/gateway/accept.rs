@@ -16,7 +16,7 @@ use super::listening::ListenerId;
 use super::state::State;
 use crate::client::ClientAddress;
 use crate::door::{self, Door, Sessions, WebSocketDoor};
-use crate::events;
+use crate::events::{GatewayEvent, Shown};
 use crate::net::{Listener, Stream};
 use crate::session::{Joining, Session};
 
@@ -39,7 +39,7 @@ pub(super) async fn run(listener: Listener, id: ListenerId, state: Arc<State>) {
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                events::accept_failed(&error);
+                state.door.events.tell(GatewayEvent::AcceptFailed { error: Shown(&error) });
                 tokio::time::sleep(BACK_OFF).await;
             }
         }
@@ -128,7 +128,7 @@ fn run_session(
     place: Arc<Place>,
 ) -> impl Future<Output = ()> + Send {
     let id = state.next_session.fetch_add(1, Ordering::Relaxed);
-    let session = Box::new(Session { id, joining });
+    let session = Box::new(Session { id, joining, events: state.door.events.clone() });
     let session = session.run(Arc::clone(&state.drain));
     Running { session, _counted: Counted::new(state), _place: place }
 }

@@ -2,7 +2,7 @@
 //! its part, and connections get the rest.
 
 use crate::error::StartError;
-use crate::events;
+use crate::events::{Events, GatewayEvent};
 use crate::net;
 use crate::sys;
 
@@ -46,13 +46,18 @@ impl Budget {
     ///
     /// # Errors
     /// It is too little.
-    pub(super) fn new(holders: Holders, wish: Option<usize>) -> Result<Self, StartError> {
+    pub(super) fn new(
+        holders: Holders,
+        wish: Option<usize>,
+        events: &Events,
+    ) -> Result<Self, StartError> {
         let limit = sys::descriptor_limit().unwrap_or(MOST).min(MOST);
         let mut budget = Self::of(limit, sys::open_descriptors(), holders)
             .ok_or(StartError::FewDescriptors { limit, fewest: FEWEST })?;
         if let Some(wish) = wish {
             if wish > budget.connections {
-                events::connections_clamped(wish, budget.connections, limit);
+                let connections = budget.connections;
+                events.tell(GatewayEvent::ConnectionsClamped { wish, connections, limit });
             }
             budget.connections = wish.min(budget.connections);
             budget.files = files(budget.connections as u64) as usize;

@@ -54,7 +54,7 @@ impl Handle {
             return Err(StartError::ProgramAtReload);
         }
         let (routes, _) = rules::open_routes(routes, &state.routes).await?;
-        let opened = rules::open_listeners(&listeners, &routes)?;
+        let opened = rules::open_listeners(&listeners, &routes, &state.door.events)?;
         let (mut by_id, mut new) = (HashMap::new(), Vec::new());
         for (settings, opened) in listeners.into_iter().zip(opened) {
             let kept = state.listeners().find(&settings.listen);

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::StartError;
+use crate::events::Events;
 use crate::route::{self, Route};
 use crate::wrap::{Ended, Prepared, Wrapped};
 use budget::{Budget, Holders};
@@ -50,6 +51,8 @@ pub struct Gateway {
 pub struct Given {
     /// Stops the gateway when it is cancelled.
     pub stop: CancellationToken,
+    /// Who is told what happens.
+    pub events: Events,
     /// Sockets that are used in the place of those of the first listener: whoever started the process
     /// opened them.
     #[cfg(unix)]
@@ -83,9 +86,11 @@ impl Gateway {
     ) -> Result<Self, StartError> {
         let Settings { listeners, routes, limits, resolver } = settings.into();
         let attempts = Arc::new(Semaphore::new(0)); // filled when the budget is known
-        let shared = route::Shared { resolver, attempts, tasks: TaskTracker::new() };
+        let events = given.events;
+        let tasks = TaskTracker::new();
+        let shared = route::Shared { resolver, attempts, events: events.clone(), tasks };
         let (routes, program) = rules::open_routes(routes, &shared).await?;
-        let opened = rules::open_listeners(&listeners, &routes)?;
+        let opened = rules::open_listeners(&listeners, &routes, &events)?;
         let mut sockets = Vec::with_capacity(listeners.len());
         #[cfg(unix)]
         if !given.sockets.is_empty() {
@@ -94,7 +99,7 @@ impl Gateway {
         for listener in listeners.iter().skip(sockets.len()) {
             sockets.push(Sockets::open(&listener.listen, &shared.resolver).await?);
         }
-        let budget = Budget::new(holders(&routes), limits.max_connections)?;
+        let budget = Budget::new(holders(&routes), limits.max_connections, &events)?;
         shared.attempts.add_permits(budget.attempts);
         let (mut listening, mut connection) = (Listening::default(), None);
         let mut by_id = std::collections::HashMap::new();
@@ -138,8 +143,9 @@ impl Gateway {
     /// # Errors
     /// It cannot be started.
     pub async fn start_program(&mut self) -> Result<(), StartError> {
+        let events = self.state.door.events.clone();
         self.program = match std::mem::replace(&mut self.program, Program::None) {
-            Program::Prepared(program) => Program::Running(Box::new(program.start().await?)),
+            Program::Prepared(program) => Program::Running(Box::new(program.start(events).await?)),
             other => other,
         };
         Ok(())

@@ -10,7 +10,7 @@ use super::{Limits, ListenerSettings};
 use crate::auth::{HostRules, Reach};
 use crate::door;
 use crate::error::StartError;
-use crate::events;
+use crate::events::{CertificateEvent, Events};
 use crate::route::{self, Route, RouteSettings, Routes};
 use crate::tls::Acceptor;
 use crate::wrap::Prepared;
@@ -57,13 +57,15 @@ pub(super) struct OpenedListener {
 pub(super) fn open_listeners(
     settings: &[ListenerSettings],
     routes: &[Arc<Route>],
+    events: &Events,
 ) -> Result<Vec<OpenedListener>, StartError> {
     let mut served = HashMap::new();
     let open = |settings: &ListenerSettings| {
         let tls = settings.tls.clone().map(Acceptor::open).transpose();
         let tls = tls.map_err(StartError::setting)?;
         if let Some(tls) = &tls {
-            events::certificate_in_use(tls.validity().from, tls.validity().until);
+            let validity = tls.validity();
+            events.tell(CertificateEvent::InUse { from: validity.from, until: validity.until });
         }
         // Listeners that serve the same routes share one table of them.
         let routes = match served.entry(settings.routes.clone()) {

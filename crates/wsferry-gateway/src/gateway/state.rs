@@ -20,7 +20,7 @@ use super::watch::{self, Watched};
 use super::{Limits, accept};
 use crate::auth::Failures;
 use crate::door::{self, Door, FilePermits};
-use crate::events;
+use crate::events::GatewayEvent;
 use crate::route;
 use crate::session::Drain;
 
@@ -63,7 +63,8 @@ impl State {
         let drain = Arc::new(Drain::default());
         let listening = stop.child_token();
         let door = door::State {
-            failures: Failures::new(failures_per_source),
+            events: routes.events.clone(),
+            failures: Failures::with_events(failures_per_source, routes.events.clone()),
             files: Arc::new(FilePermits::new(budget.files)),
             drain: drain.token().clone(),
             stop,
@@ -100,7 +101,7 @@ impl State {
 
     /// Looks at the files of the rules that hold now, and no longer at those of the ones before.
     pub(super) fn watch(&self) {
-        let tasks = watch::begin(&self.rules.load_full(), &self.watched);
+        let tasks = watch::begin(&self.rules.load_full(), &self.watched, &self.door.events);
         *self.watching.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
     }
 
@@ -119,12 +120,13 @@ impl State {
         let gone = self.listeners().take();
         close(gone).await;
         let sessions = self.activity.sessions();
-        events::draining(sessions);
+        self.door.events.tell(GatewayEvent::Draining { sessions });
         let drain_timeout = self.rules.load().limits.drain_timeout;
         self.drain.begin(sessions, drain_timeout / 2);
         self.tasks.close();
         if timeout(drain_timeout, self.tasks.wait()).await.is_err() {
-            events::drain_timed_out(self.activity.sessions());
+            let left = self.activity.sessions();
+            self.door.events.tell(GatewayEvent::DrainTimedOut { left });
         }
         *self.watching.lock().unwrap_or_else(PoisonError::into_inner) = JoinSet::new();
     }
@@ -136,7 +138,7 @@ impl State {
             () = stop.cancelled() => {}
             () = self.until_done() => stop.cancel(),
             () = self.until_idle() => {
-                events::timed_out("idle_timeout");
+                self.door.events.tell(GatewayEvent::TimedOut { limit: "idle_timeout" });
                 stop.cancel();
             }
         }
@@ -147,7 +149,7 @@ impl State {
         let limit = self.rules.load().limits.timeout;
         let Some(limit) = limit else { return std::future::pending().await };
         tokio::time::sleep(limit).await;
-        events::timed_out("timeout");
+        self.door.events.tell(GatewayEvent::TimedOut { limit: "timeout" });
         self.listening.cancel();
         self.tasks.close();
         self.tasks.wait().await;

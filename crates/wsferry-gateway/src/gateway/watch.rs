@@ -12,7 +12,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use super::rules::Rules;
-use crate::events;
+use crate::events::{CertificateEvent, Events, Shown};
 use crate::tls::Reload;
 
 /// How often files are looked at.
@@ -36,15 +36,15 @@ impl Watched {
 }
 
 /// Looks at the files that rules name until the tasks are dropped.
-pub(super) fn begin(rules: &Arc<Rules>, watched: &Watched) -> JoinSet<()> {
+pub(super) fn begin(rules: &Arc<Rules>, watched: &Watched, events: &Events) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     if rules.listeners.values().any(|listener| listener.tls.is_some()) {
-        let rules = Arc::clone(rules);
-        tasks.spawn(run("certificates", watched.0.subscribe(), move || certificates(&rules)));
+        let look = with(rules, events, certificates);
+        tasks.spawn(run("certificates", watched.0.subscribe(), events.clone(), look));
     }
     if rules.routes.iter().any(|route| route.dialer.speaks_tls()) {
-        let rules = Arc::clone(rules);
-        tasks.spawn(run("authorities", watched.0.subscribe(), move || authorities(&rules)));
+        let look = with(rules, events, authorities);
+        tasks.spawn(run("authorities", watched.0.subscribe(), events.clone(), look));
     }
     for source in rules.routes.iter().filter_map(|route| route.destination.source()) {
         let source = Arc::clone(source);
@@ -67,6 +67,7 @@ pub(super) fn begin(rules: &Arc<Rules>, watched: &Watched) -> JoinSet<()> {
 async fn run(
     what: &'static str,
     mut asked: watch::Receiver<()>,
+    events: Events,
     look: impl Fn() + Clone + Send + 'static,
 ) {
     loop {
@@ -79,30 +80,45 @@ async fn run(
         let look = look.clone();
         let mut looking = spawn_blocking(look);
         if timeout(SLOW, &mut looking).await.is_err() {
-            events::look_is_slow(what, SLOW.as_secs());
+            events.tell(CertificateEvent::LookIsSlow { what, seconds: SLOW.as_secs() });
             let _ = looking.await;
         }
     }
 }
 
-fn certificates(rules: &Rules) {
+/// A look at the files of these rules.
+fn with(
+    rules: &Arc<Rules>,
+    events: &Events,
+    look: fn(&Rules, &Events),
+) -> impl Fn() + Clone + Send + 'static {
+    let (rules, events) = (Arc::clone(rules), events.clone());
+    move || look(&rules, &events)
+}
+
+fn certificates(rules: &Rules, events: &Events) {
     for tls in rules.listeners.values().filter_map(|listener| listener.tls.as_ref()) {
         match tls.reload() {
             Some(Reload::Replaced) => {
-                events::certificate_replaced();
-                events::certificate_in_use(tls.validity().from, tls.validity().until);
+                let validity = tls.validity();
+                events.tell(CertificateEvent::Replaced);
+                events.tell(CertificateEvent::InUse { from: validity.from, until: validity.until });
             }
-            Some(Reload::Failed(error)) => events::certificate_kept(&error),
+            Some(Reload::Failed(error)) => {
+                events.tell(CertificateEvent::Kept { error: Shown(&error) });
+            }
             None => {}
         }
     }
 }
 
-fn authorities(rules: &Rules) {
+fn authorities(rules: &Rules, events: &Events) {
     for route in &rules.routes {
         match route.dialer.reload() {
-            Some(Reload::Replaced) => events::authorities_replaced(),
-            Some(Reload::Failed(error)) => events::authorities_kept(&error),
+            Some(Reload::Replaced) => events.tell(CertificateEvent::AuthoritiesReplaced),
+            Some(Reload::Failed(error)) => {
+                events.tell(CertificateEvent::AuthoritiesKept { error: Shown(&error) });
+            }
             None => {}
         }
     }

@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::error::StartError;
+use crate::events::Events;
 use crate::outcome::Direction;
 use crate::tap::Tap;
 use file::Names;
@@ -46,12 +47,13 @@ impl Recorder {
     ///
     /// # Errors
     /// No file can be created there, or there can be no thread for it.
-    pub fn new(path: &Path) -> Result<Self, StartError> {
+    pub fn new(path: &Path, events: &Events) -> Result<Self, StartError> {
         let failed = |source| StartError::Record { path: path.to_owned(), source };
         let names = Names::new(path).map_err(failed)?;
         let (to_writer, jobs) = channel();
         let thread = std::thread::Builder::new().name("recordings".to_owned());
-        thread.spawn(move || writer::run(&jobs, names)).map_err(failed)?;
+        let events = events.clone();
+        thread.spawn(move || writer::run(&jobs, names, &events)).map_err(failed)?;
         Ok(Self { to_writer, next: AtomicU64::new(0), waiting: Arc::default() })
     }
 

@@ -2,6 +2,7 @@
 //! gone.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -9,25 +10,30 @@ use std::sync::mpsc::Receiver;
 use super::file::{Names, RecordingFile};
 use super::format::encode;
 use super::queue::{Batch, Recording, Stage};
-use crate::events;
+use crate::events::{Events, RecordingEvent, Shown};
 
 /// About as much is written at once.
 const ENOUGH: usize = 256 * 1024;
 
 /// Writes what waits, recording by recording, in the order in which they ask for it.
-pub(super) fn run(jobs: &Receiver<Arc<Recording>>, mut names: Names) {
+pub(super) fn run(jobs: &Receiver<Arc<Recording>>, mut names: Names, events: &Events) {
     let mut files = HashMap::new();
     for recording in jobs {
         let (batch, stage) = recording.take();
         let mut file = match files.remove(&recording.id) {
             Some(file) => file,
             None if stage == Stage::Over => continue,
-            None => match begin(&mut names, &recording) {
+            None => match begin(&mut names, &recording, events) {
                 Some(file) => file,
                 None => continue,
             },
         };
-        match write(&mut file, &batch, stage) {
+        let written = write(&mut file, &batch, stage);
+        let ended_early = |why: &dyn Display| {
+            let (client, path) = (&*recording.client, &*file.path);
+            events.tell(RecordingEvent::EndedEarly { client, path, why: Shown(why) });
+        };
+        match written {
             Ok(()) if stage == Stage::Open => {
                 files.insert(recording.id, file);
             }
@@ -35,27 +41,28 @@ pub(super) fn run(jobs: &Receiver<Arc<Recording>>, mut names: Names) {
                 recording.finish();
                 if stage == Stage::Overflowed {
                     let why = "the disk is slower than the session";
-                    events::recording_ended_early(&recording.client, &file.path, &why);
+                    ended_early(&why);
                 }
             }
             Err(error) => {
                 recording.finish();
-                events::recording_ended_early(&recording.client, &file.path, &error);
+                ended_early(&error);
             }
         }
     }
 }
 
-fn begin(names: &mut Names, recording: &Recording) -> Option<RecordingFile> {
+fn begin(names: &mut Names, recording: &Recording, events: &Events) -> Option<RecordingFile> {
     let begun = names.create().and_then(|mut file| file.begin().map(|()| file));
     match begun {
         Ok(file) => {
-            events::recording_began(&recording.client, &file.path);
+            events.tell(RecordingEvent::Began { client: &recording.client, path: &file.path });
             Some(file)
         }
         Err(error) => {
             recording.finish();
-            events::recording_failed(&recording.client, &error);
+            let why = Shown(&error);
+            events.tell(RecordingEvent::Failed { client: &recording.client, why });
             None
         }
     }

@@ -9,7 +9,7 @@ use wsferry_proto::HostName;
 
 use super::RefusalTime;
 use crate::address::Address;
-use crate::events;
+use crate::events::{Events, PluginEvent};
 use crate::request::Request;
 use crate::token::{LookUpError, Token, TokenSource};
 
@@ -60,14 +60,18 @@ impl Destination {
     }
 
     /// The target of a request. Whatever is wrong with a token, the client is told the same.
-    pub async fn target(&self, request: &Request<'_>) -> Result<Address, NoTarget> {
+    pub async fn target(
+        &self,
+        request: &Request<'_>,
+        events: &Events,
+    ) -> Result<Address, NoTarget> {
         match self {
             Self::Fixed(target) => Ok(target.clone()),
             Self::Token { source, place, refusals } => {
                 let asked = Instant::now();
                 let Some(token) = token(request, *place) else {
                     refusals.keep(asked, false).await;
-                    return Err(no_target(request, "no token"));
+                    return Err(no_target(request, events, "no token"));
                 };
                 let mut found = source.look_up(&token).await;
                 // Names are the same in capitals, and browsers have none: as written comes first.
@@ -82,26 +86,26 @@ impl Destination {
                 }
                 found.map_err(|error| match error {
                     LookUpError::Unknown(why) => {
-                        events::token_refused(request.client.address, &why);
+                        refused(request, events, &why);
                         NoTarget::UnknownToken
                     }
-                    LookUpError::Unavailable(why) => unavailable(request, &why),
+                    LookUpError::Unavailable(why) => unavailable(request, events, &why),
                 })
             }
             Self::Listed(targets) => {
                 if targets.is_empty() {
                     let why = "the auth service has named none (X-Target)";
-                    events::token_refused(request.client.address, why);
+                    refused(request, events, why);
                     return Err(NoTarget::Forbidden("no target for this client"));
                 }
                 let mut named = request.parameters(ADDRESS);
                 let (Some(first), None) = (named.next(), named.next()) else {
-                    return Err(no_address(request, "no address, or more than one"));
+                    return Err(no_address(request, events, "no address, or more than one"));
                 };
                 let wanted = first.parse::<Address>().ok();
-                wanted
-                    .filter(|wanted| targets.contains(wanted))
-                    .ok_or_else(|| no_address(request, "the address is not on --allow-address"))
+                wanted.filter(|wanted| targets.contains(wanted)).ok_or_else(|| {
+                    no_address(request, events, "the address is not on --allow-address")
+                })
             }
         }
     }
@@ -148,22 +152,27 @@ impl NoTarget {
     pub const UNKNOWN: &'static str = "no target for this token";
 }
 
-/// 403, the same for every token that leads nowhere; what it was is in the log.
-fn no_target(request: &Request<'_>, why: &str) -> NoTarget {
-    events::token_refused(request.client.address, why);
+/// Tells what was wrong, which the client is not told.
+fn refused(request: &Request<'_>, events: &Events, why: &str) {
+    events.tell(PluginEvent::TokenRefused { client: request.client.address, why });
+}
+
+/// 403, the same for every token that leads nowhere; what it was is told as an event.
+fn no_target(request: &Request<'_>, events: &Events, why: &str) -> NoTarget {
+    refused(request, events, why);
     NoTarget::Forbidden(NoTarget::UNKNOWN)
 }
 
 /// 403, the same for every address that may not be chosen.
-fn no_address(request: &Request<'_>, why: &str) -> NoTarget {
-    events::token_refused(request.client.address, why);
+fn no_address(request: &Request<'_>, events: &Events, why: &str) -> NoTarget {
+    refused(request, events, why);
     NoTarget::Forbidden(
         "?address= has to name one target of the gateway's list, written as it stands there",
     )
 }
 
 /// 503: a source that is down lets nobody in.
-fn unavailable(request: &Request<'_>, why: &str) -> NoTarget {
-    events::token_source_failed(request.client.address, why);
+fn unavailable(request: &Request<'_>, events: &Events, why: &str) -> NoTarget {
+    events.tell(PluginEvent::TokenSourceFailed { client: request.client.address, why });
     NoTarget::Unavailable("the token cannot be looked up now")
 }

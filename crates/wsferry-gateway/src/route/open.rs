@@ -14,7 +14,7 @@ use crate::address::Address;
 use crate::auth::Policy;
 use crate::dial::Dialer;
 use crate::error::StartError;
-use crate::events;
+use crate::events::{Events, GatewayEvent};
 use crate::net::Resolver;
 use crate::record::{Recorder, Taps};
 use crate::tls::Connector;
@@ -33,6 +33,8 @@ pub struct Shared {
     pub resolver: Resolver,
     /// Permits for connection attempts beside the first of each dial.
     pub attempts: Arc<Semaphore>,
+    /// Who is told what happens.
+    pub events: Events,
     /// What the drain waits for.
     pub tasks: TaskTracker,
 }
@@ -47,14 +49,17 @@ impl Route {
         shared: &Shared,
     ) -> Result<(Self, Option<Prepared>), StartError> {
         let resolver = &shared.resolver;
-        let web = settings.web.map(open_files).transpose()?;
-        let names = Names { resolver, must_resolve: settings.target_must_resolve };
+        let web = settings.web.map(|files| open_files(files, &shared.events)).transpose()?;
+        let must_resolve = settings.target_must_resolve;
+        let names = Names { resolver, must_resolve, events: &shared.events };
         let (destination, program) = open_destination(settings.destination, names).await?;
         let startup = program.as_ref().map(Prepared::startup).unwrap_or_default();
         let target_tls = settings.target_tls.as_ref().map(Connector::open).transpose();
         let target_tls = target_tls.map_err(StartError::setting)?;
-        let plugin = settings.auth_plugin.map(|plugin| plugin.open(resolver)).transpose()?;
-        let recorder = settings.record.map(|path| Recorder::new(&path)).transpose()?;
+        let plugin =
+            settings.auth_plugin.map(|plugin| plugin.open(resolver, &shared.events)).transpose()?;
+        let recorder =
+            settings.record.map(|path| Recorder::new(&path, &shared.events)).transpose()?;
         let attempts = Arc::clone(&shared.attempts);
         let route = Self {
             name: settings.name,
@@ -85,7 +90,7 @@ async fn open_destination(
             (Destination::Fixed(target), None)
         }
         DestinationSettings::Token { source, place } => {
-            let source = source.open(names.resolver)?;
+            let source = source.open(names.resolver, names.events)?;
             source.prepare().await;
             (Destination::Token { source, place, refusals: RefusalTime::default() }, None)
         }
@@ -101,12 +106,12 @@ async fn open_destination(
     })
 }
 
-fn open_files(files: Files) -> Result<Web, StartError> {
+fn open_files(files: Files, events: &Events) -> Result<Web, StartError> {
     let path = match &files {
         Files::Directory(path) | Files::Listed(path) => path.clone(),
         Files::Page(_) => PathBuf::new(),
     };
-    Web::new(files).map_err(|source| StartError::WebRoot { path, source })
+    Web::new(files, events).map_err(|source| StartError::WebRoot { path, source })
 }
 
 /// Looks up the names of targets at the start.
@@ -114,6 +119,7 @@ fn open_files(files: Files) -> Result<Web, StartError> {
 struct Names<'a> {
     resolver: &'a Resolver,
     must_resolve: bool,
+    events: &'a Events,
 }
 
 impl Names<'_> {
@@ -133,7 +139,7 @@ impl Names<'_> {
                 reason,
             });
         }
-        events::target_unresolved(name, &reason);
+        self.events.tell(GatewayEvent::TargetUnresolved { host: name, reason: &reason });
         Ok(())
     }
 }

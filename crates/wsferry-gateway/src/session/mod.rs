@@ -17,7 +17,7 @@ use crate::auth::Admitted;
 use crate::client::ClientAddress;
 use crate::dial::Dialer;
 use crate::error::DialError;
-use crate::events;
+use crate::events::{Events, SessionEvent};
 use crate::net::{Leaving, Stream};
 use crate::outcome::{Cause, Outcome};
 pub use crate::relay::Drain;
@@ -68,6 +68,8 @@ pub struct Session {
     pub id: u64,
     /// Who is joined to what.
     pub joining: Joining,
+    /// Who is told when it starts and ends.
+    pub events: Events,
 }
 
 /// What of a session is still known at its end, for the log. Boxed while the session runs, because
@@ -78,6 +80,7 @@ struct Known {
     address: ClientAddress,
     target: Address,
     started: Instant,
+    events: Events,
     _once: Option<DropGuard>,
 }
 
@@ -107,12 +110,13 @@ impl Session {
     }
 
     async fn begin(self: Box<Self>, drain: Arc<Drain>) -> (Box<Known>, Begun) {
-        let Self { id, joining } = *self;
+        let Self { id, joining, events } = *self;
         let Joining { address, client, early, admitted, target, settings, dialer, .. } = joining;
         let Joining { tap, send, dialed, once, .. } = joining;
         let started = Instant::now();
-        events::session_started(id, address, admitted.pass().identity.as_deref(), &target);
-        let known = Box::new(Known { id, address, target, started, _once: once });
+        let identity = admitted.pass().identity.as_deref();
+        events.tell(SessionEvent::Started { id, client: address, identity, target: &target });
+        let known = Box::new(Known { id, address, target, started, events, _once: once });
         let relay = &settings.relay.for_client(send);
         let ended = match &known.target {
             Address::Echo => Box::pin(echo::run(client, early, relay, drain.token(), tap)).await,
@@ -185,7 +189,8 @@ impl Drop for Telling<'_> {
         if outcome.is_cut {
             outcome.close_code = 1006;
         }
-        events::session_ended(known.id, known.address, &known.target, outcome);
+        let Known { id, address: client, ref target, .. } = *known;
+        known.events.tell(SessionEvent::Ended { id, client, target, outcome });
     }
 }
 

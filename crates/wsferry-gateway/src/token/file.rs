@@ -19,6 +19,7 @@ use super::current::Checker;
 use super::scan::{Scanner, Snapshot};
 use super::{LookUp, LookUpError, Looking, Token, TokenSource};
 use crate::address::Address;
+use crate::events::Events;
 
 /// How long the other files of a directory go unseen while all tokens are known.
 const OTHERS: Duration = Duration::from_secs(1);
@@ -36,7 +37,12 @@ impl TokenFile {
     /// The tokens of a file, or of the files of a directory. Nothing is read before it is
     /// prepared, or looked up in.
     pub fn new(source: impl Into<PathBuf>) -> Self {
-        Self { files: Files::new(source.into()) }
+        Self::with_events(source, &Events::default())
+    }
+
+    /// The same, and tells what is wrong with the files.
+    pub fn with_events(source: impl Into<PathBuf>, events: &Events) -> Self {
+        Self { files: Files::new(source.into(), events) }
     }
 
     /// How many times a file has been read so far.
@@ -65,7 +71,12 @@ impl ReadOnlyTokenFile {
     /// The tokens of a file, or of the files of a directory. Nothing is read before it is
     /// prepared, or looked up in; while it cannot be read, each look-up tries again.
     pub fn new(source: impl Into<PathBuf>) -> Self {
-        Self { files: Files::new(source.into()) }
+        Self::with_events(source, &Events::default())
+    }
+
+    /// The same, and tells what is wrong with the files.
+    pub fn with_events(source: impl Into<PathBuf>, events: &Events) -> Self {
+        Self { files: Files::new(source.into(), events) }
     }
 }
 
@@ -111,8 +122,8 @@ struct View {
 }
 
 impl Files {
-    fn new(source: PathBuf) -> Self {
-        let scanner = Arc::new(tokio::sync::Mutex::new(Scanner::new(source)));
+    fn new(source: PathBuf, events: &Events) -> Self {
+        let scanner = Arc::new(tokio::sync::Mutex::new(Scanner::new(source, events.clone())));
         Self { view: Arc::default(), scanner, checker: Checker::default() }
     }
 

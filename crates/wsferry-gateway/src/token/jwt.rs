@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::pair;
 use super::{LookUp, LookUpError, Looking, Token, TokenSource};
 use crate::address::Address;
-use crate::events;
+use crate::events::{Events, PluginEvent, Shown};
 use crate::sys::{OffWorker, Stamp, open_file};
 use crate::token::jose::{Key, KeyError};
 
@@ -47,6 +47,7 @@ const DEADLINE: Duration = Duration::from_secs(3);
 pub struct TokenJwt {
     file: Arc<KeyFile>,
     file_system: OffWorker,
+    events: Events,
 }
 
 impl TokenJwt {
@@ -58,32 +59,39 @@ impl TokenJwt {
     /// The file cannot be read, or there is no key in it.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, KeyFileError> {
         let file = Arc::new(KeyFile::open(path.into())?);
-        Ok(Self { file, file_system: OffWorker::new(DEADLINE) })
+        Ok(Self { file, file_system: OffWorker::new(DEADLINE), events: Events::default() })
+    }
+
+    /// Tells these what is wrong with a file that has changed.
+    #[must_use]
+    pub fn with_events(self, events: &Events) -> Self {
+        Self { events: events.clone(), ..self }
     }
 }
 
 impl TokenSource for TokenJwt {
     fn look_up<'a>(&'a self, token: &'a Token) -> LookUp<'a> {
         let (file, token) = (Arc::clone(&self.file), token.clone());
+        let events = self.events.clone();
         Box::pin(async move {
             // It asks the file system, and opening an RSA envelope takes a millisecond.
-            let looked_up = self.file_system.run(move || find(&file, &token)).await;
+            let looked_up = self.file_system.run(move || find(&file, &token, &events)).await;
             looked_up.map_err(|stuck| LookUpError::Unavailable(stuck.to_string()))?
         })
     }
 
     fn look(&self) -> Looking<'_> {
-        let file = Arc::clone(&self.file);
+        let (file, events) = (Arc::clone(&self.file), self.events.clone());
         Box::pin(async move {
             // What does not answer is told at a look-up.
-            let _ = self.file_system.run(move || drop(file.key())).await;
+            let _ = self.file_system.run(move || drop(file.key(&events))).await;
         })
     }
 }
 
-fn find(file: &KeyFile, token: &Token) -> Result<Address, LookUpError> {
+fn find(file: &KeyFile, token: &Token, events: &Events) -> Result<Address, LookUpError> {
     let claims = file
-        .key()
+        .key(events)
         .claims(token.as_str(), SystemTime::now())
         .map_err(|flaw| LookUpError::Unknown(flaw.to_string()))?;
     pair::target(&claims).map_err(LookUpError::Unknown)
@@ -110,14 +118,14 @@ impl KeyFile {
     }
 
     /// The key that is in the file now, or the last good one.
-    fn key(&self) -> Arc<Key> {
+    fn key(&self, events: &Events) -> Arc<Key> {
         let stamp = Stamp::of(&self.path).ok();
         let mut known = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if known.stamp != stamp {
             match read(&self.path) {
                 Ok((stamp, key)) => *known = Read { stamp: Some(stamp), key },
                 Err(error) => {
-                    events::key_kept(&error);
+                    events.tell(PluginEvent::KeyKept { error: Shown(&error) });
                     known.stamp = stamp;
                 }
             }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::line::{self, Broken};
 use super::settled::{self, Contents};
 use crate::address::Address;
-use crate::events;
+use crate::events::{Events, PluginEvent};
 use crate::sys::{Stamp, open_file};
 
 /// The most bytes of a token file. A hundred thousand entries have a few megabytes.
@@ -46,23 +46,33 @@ impl List {
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn read(path: &Path, until: Instant, before: Option<&Self>) -> io::Result<Self> {
+    pub(super) fn read(
+        path: &Path,
+        until: Instant,
+        before: Option<&Self>,
+        events: &Events,
+    ) -> io::Result<Self> {
         let Contents { bytes, stamp } = {
             let open = || open_file(path);
             settled::read(open, |error| error, MAX_SIZE, until, |_| false)?
         };
         let state = if stamp.is_some() { State::Whole } else { State::Half };
         let (entries, broken) = parse(&bytes, state == State::Half);
-        let told = tell(path, &broken, before);
+        let told = tell(path, &broken, before, events);
         Ok(Self { path: path.to_owned(), stamp, state, entries, told })
     }
 
     /// Stands for a file that cannot be read, and says so unless `before` did.
-    pub(super) fn unreadable(path: &Path, error: &io::Error, before: Option<&Self>) -> Self {
+    pub(super) fn unreadable(
+        path: &Path,
+        error: &io::Error,
+        before: Option<&Self>,
+        events: &Events,
+    ) -> Self {
         let why = error.to_string();
         let key = hash(&why);
         if before.is_none_or(|before| !before.told.contains(&key)) {
-            events::token_file_ignored(path, &why);
+            events.tell(PluginEvent::TokenFileIgnored { file: path, why: &why });
         }
         let told = HashSet::from([key]);
         let (state, entries) = (State::Unreadable, Vec::new());
@@ -126,15 +136,21 @@ fn parse(bytes: &[u8], is_half: bool) -> (Vec<(Arc<str>, Address)>, Vec<BrokenLi
     (entries, broken)
 }
 
-fn tell(path: &Path, broken: &[BrokenLine], before: Option<&List>) -> HashSet<u64> {
+fn tell(
+    file: &Path,
+    broken: &[BrokenLine],
+    before: Option<&List>,
+    events: &Events,
+) -> HashSet<u64> {
     let is_new =
         |&&(_, key, _): &&BrokenLine| before.is_none_or(|before| !before.told.contains(&key));
     let new: Vec<_> = broken.iter().filter(is_new).collect();
     for (number, _, why) in new.iter().take(MAX_TOLD) {
-        events::token_line_ignored(path, *number, why.as_str());
+        let why = why.as_str();
+        events.tell(PluginEvent::TokenLineIgnored { file, line: *number, why });
     }
     if new.len() > MAX_TOLD {
-        events::token_lines_ignored(path, new.len() - MAX_TOLD);
+        events.tell(PluginEvent::TokenLinesIgnored { file, more: new.len() - MAX_TOLD });
     }
     broken.iter().map(|&(_, key, _)| key).collect()
 }
@@ -176,9 +192,10 @@ mod tests {
     fn what_was_said_once_is_known_when_the_file_is_read_again() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "bad\na: h:1\n").unwrap();
-        let first = List::read(file.path(), Instant::now(), None).unwrap();
+        let first = List::read(file.path(), Instant::now(), None, &Events::default()).unwrap();
         std::fs::write(file.path(), "b: h:2\nbad\nworse\n").unwrap();
-        let second = List::read(file.path(), Instant::now(), Some(&first)).unwrap();
+        let second =
+            List::read(file.path(), Instant::now(), Some(&first), &Events::default()).unwrap();
         assert!(second.told.is_superset(&first.told), "moving a line is no new fault");
         assert_eq!((first.told.len(), second.told.len()), (1, 2));
     }

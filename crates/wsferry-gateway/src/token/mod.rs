@@ -33,6 +33,7 @@ pub use socket_directory::UnixDomainSocketDirectory;
 
 use crate::address::Address;
 use crate::error::StartError;
+use crate::events::Events;
 use crate::net::{HttpClient, Redirects, Resolver};
 
 /// The most bytes a token may have; a longer one is on no list. Signed tokens are the longest.
@@ -123,15 +124,24 @@ impl Settings {
     ///
     /// # Errors
     /// What it names cannot be used.
-    pub fn open(self, resolver: &Resolver) -> Result<Arc<dyn TokenSource>, StartError> {
+    pub fn open(
+        self,
+        resolver: &Resolver,
+        events: &Events,
+    ) -> Result<Arc<dyn TokenSource>, StartError> {
         Ok(match self {
-            Self::File(path) => Arc::new(TokenFile::new(existing(path)?)),
-            Self::ReadOnlyFile(path) => Arc::new(ReadOnlyTokenFile::new(existing(path)?)),
+            Self::File(path) => Arc::new(TokenFile::with_events(existing(path)?, events)),
+            Self::ReadOnlyFile(path) => {
+                Arc::new(ReadOnlyTokenFile::with_events(existing(path)?, events))
+            }
             Self::FileName(path) => {
                 Arc::new(TokenFileName::new(path).map_err(StartError::setting)?)
             }
             Self::Sockets(path) => Arc::new(UnixDomainSocketDirectory::new(path)),
-            Self::Jwt(path) => Arc::new(jwt::TokenJwt::open(path).map_err(StartError::setting)?),
+            Self::Jwt(path) => {
+                let source = jwt::TokenJwt::open(path).map_err(StartError::setting)?;
+                Arc::new(source.with_events(events))
+            }
             Self::Http(pattern, format) => {
                 let client = HttpClient::open(Redirects::SameOrigin, resolver);
                 let client = client.map_err(StartError::setting)?;

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::list::List;
 use super::{LookUpError, settled};
 use crate::address::Address;
-use crate::events;
+use crate::events::{Events, PluginEvent};
 use crate::sys::Stamp;
 
 /// After looking at all files, so many times as long nobody looks again: guessed tokens make the
@@ -62,6 +62,7 @@ impl fmt::Debug for Snapshot {
 #[derive(Debug)]
 pub(super) struct Scanner {
     source: PathBuf,
+    events: Events,
     /// By the whole path, as text: a path is compared by its parts, which takes long.
     lists: HashMap<OsString, Arc<List>>,
     /// When the last scan began.
@@ -79,9 +80,10 @@ pub(super) struct Scanner {
 }
 
 impl Scanner {
-    pub(super) fn new(source: PathBuf) -> Self {
+    pub(super) fn new(source: PathBuf, events: Events) -> Self {
         Self {
             source,
+            events,
             lists: HashMap::new(),
             began: None,
             rested: Instant::now(),
@@ -108,7 +110,8 @@ impl Scanner {
             Err(error) if error.kind() != io::ErrorKind::NotFound && !self.lists.is_empty() => {
                 let why = error.to_string();
                 if self.told.as_ref() != Some(&why) {
-                    events::token_file_kept(&self.source, &why);
+                    let file = &self.source;
+                    self.events.tell(PluginEvent::TokenFileKept { file, why: &why });
                     self.told = Some(why);
                 }
                 None
@@ -176,8 +179,10 @@ impl Scanner {
 
     /// A file among others may be unreadable; one that is all there is may not.
     fn list(&self, path: &Path, until: std::time::Instant, old: Option<&List>) -> io::Result<List> {
-        match List::read(path, until, old) {
-            Err(error) if self.is_directory => Ok(List::unreadable(path, &error, old)),
+        match List::read(path, until, old, &self.events) {
+            Err(error) if self.is_directory => {
+                Ok(List::unreadable(path, &error, old, &self.events))
+            }
             list => list,
         }
     }

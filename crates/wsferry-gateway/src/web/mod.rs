@@ -9,13 +9,15 @@ pub(crate) mod response;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, LOCATION, RANGE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
-use crate::events;
+use crate::events::{DoorEvent, Events, Shown};
 use crate::sys::{Beneath, OffWorker, Stuck, open_beneath};
 use listing::Listings;
 use opened::Opened;
@@ -41,6 +43,9 @@ pub struct Web {
     files: Files,
     file_system: OffWorker,
     listings: Listings,
+    events: Events,
+    /// Whether it was told that directories are not listed.
+    told_not_listed: Arc<AtomicBool>,
 }
 
 /// What a path leads to.
@@ -58,13 +63,19 @@ impl Web {
     ///
     /// # Errors
     /// They are not a readable directory.
-    pub fn new(files: Files) -> io::Result<Self> {
+    pub fn new(files: Files, events: &Events) -> io::Result<Self> {
         let files = match files {
             Files::Directory(root) => Files::Directory(readable(&root)?),
             Files::Listed(root) => Files::Listed(readable(&root)?),
             page @ Files::Page(_) => page,
         };
-        Ok(Self { files, file_system: OffWorker::new(DEADLINE), listings: Listings::default() })
+        Ok(Self {
+            files,
+            file_system: OffWorker::new(DEADLINE),
+            listings: Listings::default(),
+            events: events.clone(),
+            told_not_listed: Arc::default(),
+        })
     }
 
     /// The directory, if it is one.
@@ -83,7 +94,7 @@ impl Web {
             Files::Directory(root) | Files::Listed(root) => {
                 let answered = self.answer_from(root, head, path).await;
                 answered.unwrap_or_else(|stuck| {
-                    events::files_stuck(&stuck);
+                    self.events.tell(DoorEvent::FilesStuck { why: Shown(&stuck) });
                     let reason = "the files cannot be read now";
                     response::sentence(StatusCode::SERVICE_UNAVAILABLE, reason).map(response::body)
                 })
@@ -112,7 +123,9 @@ impl Web {
                 listed.unwrap_or_else(not_found)
             }
             Found::Contents(_) => {
-                events::not_listed();
+                if !self.told_not_listed.swap(true, Ordering::Relaxed) {
+                    self.events.tell(DoorEvent::NotListed);
+                }
                 not_found()
             }
             Found::Nothing => not_found(),

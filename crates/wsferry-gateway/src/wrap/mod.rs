@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dial::Startup;
 use crate::error::StartError;
-use crate::events;
+use crate::events::{Events, ProgramEvent, Shown};
 use crate::sys::{self, Group, ReservedPort};
 use ends::Ends;
 use spawner::Spawner;
@@ -159,12 +159,18 @@ impl Prepared {
     ///
     /// # Errors
     /// The program cannot be executed.
-    pub async fn start(self) -> Result<Wrapped, StartError> {
+    pub async fn start(self, events: Events) -> Result<Wrapped, StartError> {
         let program = self.settings.program.clone();
         let spawner = Spawner::new();
         let spawner = spawner.map_err(|source| StartError::Program { program, source })?;
-        let mut wrapped =
-            Wrapped { plan: self, spawner, child: None, group: None, ends: Ends::default() };
+        let mut wrapped = Wrapped {
+            plan: self,
+            spawner,
+            child: None,
+            group: None,
+            ends: Ends::default(),
+            events,
+        };
         wrapped.spawn().await?;
         Ok(wrapped)
     }
@@ -194,6 +200,7 @@ pub struct Wrapped {
     /// Until it is empty; it may live longer than the program.
     group: Option<Group>,
     ends: Ends,
+    events: Events,
 }
 
 impl Wrapped {
@@ -215,7 +222,7 @@ impl Wrapped {
             let ended = match waited {
                 Ok(status) => self.ended(status, stop).await,
                 Err(error) => {
-                    events::program_lost(&error);
+                    self.events.tell(ProgramEvent::Lost { error: Shown(&error) });
                     Some(Ended::GaveUp)
                 }
             };
@@ -240,29 +247,33 @@ impl Wrapped {
     async fn ended(&mut self, status: ExitStatus, stop: &CancellationToken) -> Option<Ended> {
         match self.plan.settings.mode {
             WrapMode::Exit => {
-                events::program_ended(&status, "stopping");
+                self.tell_ended(status, "stopping");
                 Some(Ended::Exited(status))
             }
             WrapMode::Ignore => {
-                events::program_ended(&status, "going on without it");
+                self.tell_ended(status, "going on without it");
                 None
             }
             WrapMode::Respawn if self.ends.are_too_many(Instant::now()) => {
-                events::program_ended(&status, "three times within 10 s: giving up, stopping");
+                self.tell_ended(status, "three times within 10 s: giving up, stopping");
                 Some(Ended::GaveUp)
             }
             WrapMode::Respawn => {
-                events::program_ended(&status, "starting it again");
+                self.tell_ended(status, "starting it again");
                 self.plan.startup.begin();
                 self.clear().await; // what it left behind may hold the port
                 if stop.is_cancelled() {
                     return None;
                 }
                 let Err(error) = self.spawn().await else { return None };
-                events::program_lost(&error);
+                self.events.tell(ProgramEvent::Lost { error: Shown(&error) });
                 Some(Ended::GaveUp)
             }
         }
+    }
+
+    fn tell_ended(&self, status: ExitStatus, next: &'static str) {
+        self.events.tell(ProgramEvent::Ended { status: Shown(&status), next });
     }
 
     async fn spawn(&mut self) -> Result<(), StartError> {
@@ -277,7 +288,7 @@ impl Wrapped {
             StartError::Program { program, source }
         })?;
         self.plan.startup.begin();
-        events::program_started(child.id());
+        self.events.tell(ProgramEvent::Started { process: child.id() });
         self.group = Group::of(&child);
         self.child = Some(child);
         Ok(())
@@ -290,7 +301,7 @@ impl Wrapped {
         if timeout(grace, self.gone()).await.is_ok() {
             return;
         }
-        events::program_killed(grace);
+        self.events.tell(ProgramEvent::Killed { grace });
         if let Some(group) = &self.group {
             group.kill();
         }

@@ -1,5 +1,6 @@
 //! The limit of open files is never reached, however small it is.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use wsferry_gateway::net::Resolver;
 use wsferry_gateway::route::DestinationSettings;
+use wsferry_gateway::{Event, Events, Gateway, Given, Observer};
 use wsferry_testkit::program::Program;
 use wsferry_testkit::raw::{BINARY, Client, FIN, Frame, HANDSHAKE, Raw};
 use wsferry_testkit::targets::{self, Unanswering};
@@ -60,7 +62,8 @@ async fn recorded_sessions_and_names_of_many_silent_addresses_stay_below_a_small
         assert_eq!(client.leave().await.0, std::slice::from_ref(&timed_out));
     }
     let said = program.lines().join("\n");
-    assert!(!said.contains("cannot") && !said.contains("os error"), "{said}");
+    assert!(said.contains("Started"), "no events: {said}");
+    assert!(!said.contains("Failed") && !said.contains("os error"), "{said}");
     program.kill().await;
 }
 
@@ -69,22 +72,31 @@ async fn assert_echoes(client: &mut Client) {
     assert_eq!(client.payload(5).await, b"hello");
 }
 
+/// Prints what happens.
+struct Print;
+
+impl Observer for Print {
+    fn observe(&self, event: &Event<'_>) {
+        let _ = writeln!(std::io::stderr(), "{event:?}");
+    }
+}
+
 #[tokio::test]
 #[ignore = "it is run by the test above, in a process of its own"]
 async fn gateway() {
     let silent: SocketAddr = std::env::var("SILENT").unwrap().parse().unwrap();
     let echo = std::env::var("ECHO").unwrap();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let folder = tempfile::tempdir().unwrap();
-    let gateway = Running::start(config_with("echo:", |config| {
+    let config = config_with("echo:", |config| {
         let targets = [format!("silent.example:{}", silent.port()), echo]
             .map(|target| target.parse().unwrap());
         config.route = DestinationSettings::Listed(targets.to_vec());
         config.resolver = Resolver::new(move |_| Ok(vec![silent; ADDRESSES]));
         config.record = Some(folder.path().join("session"));
         config.session.connect_timeout = Duration::from_secs(8);
-    }))
-    .await;
+    });
+    let given = Given { events: Events::new(vec![Box::new(Print)]), ..Given::default() };
+    let gateway = Running::of(Gateway::bind_with(config, given).await.unwrap());
     println!("listening on {}", gateway.address());
     let _ = tokio::io::stdin().read_u8().await; // until the test ends
 }

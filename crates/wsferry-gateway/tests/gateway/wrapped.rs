@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio_util::sync::CancellationToken;
+use wsferry_gateway::Events;
 use wsferry_gateway::config::Listen;
 use wsferry_gateway::wrap::{Ended, Prepared, Settings, SourcePort, WrapMode, Wrapped};
 use wsferry_testkit::cpp::plain_program;
@@ -86,7 +87,7 @@ impl Echo {
         let stop = gateway.stop_token();
         let gateway = Running::of(gateway);
         assert_eq!(gateway.address().port(), port);
-        let wrapped = prepared.start().await.unwrap();
+        let wrapped = prepared.start(Events::default()).await.unwrap();
         Self { gateway, printed, wrapped, stop, _port: place }
     }
 
@@ -110,7 +111,7 @@ fn prepare(settings: Settings, port: u16) -> (Prepared, SocketAddr) {
 
 /// Starts a program, without a gateway.
 async fn start(settings: Settings) -> Wrapped {
-    prepare(settings, 1).0.start().await.unwrap()
+    prepare(settings, 1).0.start(Events::default()).await.unwrap()
 }
 
 /// Whether a process is there and is not one that only waits to be waited for.
@@ -296,6 +297,6 @@ async fn a_program_that_is_dropped_is_killed_with_all_it_started() {
 async fn a_program_that_is_not_there_is_told_by_name() {
     let mut settings = Printed::new().shell(WrapMode::Exit, "");
     settings.program = OsString::from("no-such-program");
-    let error = prepare(settings, 1).0.start().await.unwrap_err().to_string();
+    let error = prepare(settings, 1).0.start(Events::default()).await.unwrap_err().to_string();
     assert!(error.contains("no-such-program") && error.contains("Check its name"), "{error}");
 }

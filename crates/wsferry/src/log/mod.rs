@@ -1,5 +1,14 @@
 //! Where log lines go, and how they look.
 
+mod certificate;
+mod door;
+mod events;
+mod file;
+mod gateway;
+mod plugin;
+mod program;
+mod session;
+
 use std::io::IsTerminal;
 
 use anyhow::{Context, Result};
@@ -12,7 +21,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::Log;
-use crate::log_file::LogFile;
+pub(crate) use events::to_log;
+use file::LogFile;
+
 use crate::output::{self, Output};
 
 /// `message name=value name=value`, as the library writes it without colours.
