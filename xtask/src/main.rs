@@ -1,7 +1,7 @@
 //! What is run by hand on this repository: `cargo xtask bench`.
 //!
 //! It measures wsferry and every relay that is installed, in turn, on this machine. The order of
-//! reading: [`options`] (what was asked for), [`bench`] (the rounds), [`measure`] (what is measured),
+//! reading: [`options`] (what was asked for), [`mod@bench`] (the rounds), [`measure`] (what is measured),
 //! `load/` (the clients), [`target`] (the servers), [`tls`] (both for wss), `peers/` (how each program is started),
 //! [`report`] and [`plot`] (what is said in the end).
 

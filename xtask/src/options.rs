@@ -78,7 +78,7 @@ pub(crate) struct Bench {
     /// Measure this wsferry instead of building one
     #[arg(long, value_name = "PATH")]
     pub(crate) wsferry: Option<PathBuf>,
-    /// A further wsferry: NAME=[KEY=VALUE …] [PATH] [--option …]. Repeatable
+    /// A further wsferry: `NAME=[KEY=VALUE …] [PATH] [--option …]`. Repeatable
     #[arg(long, value_name = "VARIANT")]
     pub(crate) variant: Vec<String>,
     /// Leave out peers that would have to be installed first

@@ -26,7 +26,11 @@ const SHORT_IN6: usize = offset_of!(sockaddr_in6, sin6_scope_id);
 /// # Safety
 /// As for bind(2): `address` points to `length` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn bind(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int {
+pub(crate) unsafe extern "C" fn bind(
+    fd: c_int,
+    address: *const sockaddr,
+    length: socklen_t,
+) -> c_int {
     let Some(bind) = real_bind() else {
         // SAFETY: the same call, made without the C library's wrapper.
         return unsafe { libc::syscall(libc::SYS_bind, fd, address, length) } as c_int;

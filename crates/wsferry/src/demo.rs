@@ -14,7 +14,7 @@ use wsferry_gateway::config::{self, ListenAddress};
 use wsferry_gateway::web::Files;
 use wsferry_proto::HostName;
 
-use crate::args::{Demo, Log};
+use crate::args::Demo;
 use crate::signals::Signals;
 use crate::{banner, log, output};
 use wsferry_gateway::gateway::{Gateway, Given};
@@ -27,7 +27,7 @@ const TARGET_PORT: u16 = 5000;
 
 /// Starts everything, says so, and runs until a signal comes.
 pub(crate) async fn run(demo: Demo, signals: Signals) -> Result<ExitCode> {
-    log::init(&Log { verbose: demo.verbose, ..Log::default() })?;
+    log::init(&log::Settings { verbose: demo.verbose, ..log::Settings::default() })?;
     let (server, server_note) = bind_server(demo.target_port).await?;
     let server_address = server.local_addr().context("the echo server has no address")?;
     let stop = signals.stop;

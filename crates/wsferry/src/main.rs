@@ -10,6 +10,7 @@ mod log;
 mod notify;
 mod output;
 mod pid_file;
+mod process;
 mod process_name;
 mod replay;
 mod serve;

@@ -2,48 +2,20 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::Args;
-use wsferry_gateway::address::{Address, Recording, Speed};
-use wsferry_gateway::config::{self, Config, ListenAddress};
+use wsferry_gateway::address::{Address, Recording};
+use wsferry_gateway::config::{self, Config};
 use wsferry_gateway::record::{self, Summary};
 use wsferry_gateway::web::Files;
 
-use crate::args::{Log, Process};
+use crate::args::Replay;
+use crate::process::Process;
 use crate::serve::{aside, serve};
 use crate::signals::Signals;
 use crate::{banner, log};
-
-/// What was typed.
-#[derive(Args, Debug)]
-pub(crate) struct Replay {
-    /// The recording, such as session.1
-    file: PathBuf,
-    /// Where to listen; the default is for this machine only
-    #[arg(value_name = "[HOST:]PORT", default_value = "localhost:27016")]
-    listen: ListenAddress,
-    /// Serve the files of this directory on the same port
-    #[arg(long, value_name = "DIR")]
-    web: Option<PathBuf>,
-    /// Play that many times as fast as it was; 0: as fast as possible
-    #[arg(long, value_name = "TIMES", value_parser = speed, default_value = "1")]
-    speed: Speed,
-    /// Print times, directions, lengths and bytes to standard output instead
-    #[arg(long, conflicts_with_all = ["listen", "web", "speed"])]
-    pub(crate) dump: bool,
-    /// Log requests for files too
-    #[arg(short, long)]
-    verbose: bool,
-}
-
-fn speed(text: &str) -> Result<Speed, String> {
-    text.parse().ok().and_then(Speed::new).ok_or_else(|| {
-        format!("{text:?} is not a speed: give a number from 0.001 up, such as 2, or 0")
-    })
-}
 
 impl Replay {
     /// Prints the recording.
@@ -60,7 +32,7 @@ impl Replay {
             summary(&path).with_context(|| format!("cannot play {path:?} back"))
         });
         let Some(summary) = summary.await? else { return Ok(ExitCode::SUCCESS) };
-        log::init(&Log { verbose: self.verbose, ..Log::default() })?;
+        log::init(&log::Settings { verbose: self.verbose, ..log::Settings::default() })?;
         let target = Address::Recording(Recording { path: self.file, speed: self.speed });
         let mut config = config::plain(self.listen, target);
         config.web = self.web.map(Files::Directory);

@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use wsferry_gateway::config::{Config, DestinationSettings};
 use wsferry_gateway::gateway::{Gateway, Given, Handle};
 
-use crate::args::{Command, Gate, Process};
+use crate::args::{Command, Gate};
 use crate::pid_file::PidFile;
+use crate::process::Process;
 use crate::signals::Signals;
 use crate::{banner, daemon, demo, given, log, notify, output};
 

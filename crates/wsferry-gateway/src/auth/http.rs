@@ -2,7 +2,7 @@
 //! a web service, which says yes or no, and if it likes who the client is and where it goes.
 //!
 //! The service gets a GET, as with nginx' `auth_request` and Traefik's `ForwardAuth`. Of the client's
-//! fields it is shown those in [`SHOWN`] and those that the operator names (`--auth-header`), and no
+//! fields it is shown those in `SHOWN` and those that the operator names (`--auth-header`), and no
 //! others: a client must not be able to say what only a proxy may (`Remote-User`, `CF-Connecting-IP`).
 //! What the connection says is added:
 //!

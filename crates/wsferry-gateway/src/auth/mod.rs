@@ -18,7 +18,7 @@ use std::pin::Pin;
 
 use ::http::{HeaderValue, StatusCode};
 
-pub use allow_origin::AllowOrigin;
+pub use allow_origin::{AllowOrigin, AllowOriginError, Hosts};
 pub use basic::{BasicHTTPAuth, CredentialsError};
 pub use certificate::ClientCertCNAuth;
 pub use failures::{Blocked, Failures};

@@ -21,13 +21,14 @@ mod rejection;
 mod rules;
 mod secure;
 mod socket_io;
+mod turn_away;
 mod upgrade;
 mod web_socket;
 
 pub use head_reader::HeadRules;
 pub use permits::FilePermits;
-pub use refusal::turn_away;
 pub use rules::{Door, Rules, State};
+pub use turn_away::turn_away;
 pub use web_socket::WebSocketDoor;
 
 use crate::session::Joining;

@@ -1,4 +1,4 @@
-//! Refusals where there is no request: of bytes that are not one, and of one connection too many.
+//! Refusals where there is no request to answer.
 
 use std::time::Duration;
 
@@ -6,11 +6,10 @@ use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use super::secure::speaks_tls;
 use super::{Door, answer};
 use crate::client::ClientAddress;
 use crate::events::DoorEvent;
-use crate::net::{Farewell, Stream, farewell};
+use crate::net::Stream;
 
 /// How long a refused client may take to read its answer, and to close its connection.
 pub(super) const FAREWELL: Duration = Duration::from_secs(2);
@@ -48,18 +47,6 @@ pub(super) async fn alert(
     let refused = DoorEvent::Refused { client, status, reason, remedy, origin: None };
     door.state.events.tell(refused);
     write(stream, &ALERT).await;
-}
-
-/// Answers 503 to one connection too many, without reading what it wants. One that speaks TLS gets an
-/// alert: a handshake would cost what there is too little of.
-pub async fn turn_away(mut stream: Stream, client: ClientAddress, door: &Door) {
-    let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "too many connections");
-    if door.rules.tls.is_some() && speaks_tls(&stream).await {
-        alert(door, &mut stream, client, status, reason, "--max-connections").await;
-    } else {
-        refuse(door, &mut stream, client, status, reason, "--max-connections").await;
-    }
-    farewell(stream, Farewell::Polite, FAREWELL).await;
 }
 
 async fn write(stream: &mut Stream, answer: &[u8]) {

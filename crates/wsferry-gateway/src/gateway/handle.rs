@@ -92,9 +92,9 @@ impl Handle {
             listeners.insert(id, listen, sockets.listeners);
         }
         let gone = listeners.keep(&kept);
+        drop(listeners);
         if is_accepting {
-            listeners.begin(state);
-            drop(listeners);
+            state.accept();
             state.watch();
         }
         gone

@@ -1,13 +1,10 @@
 //! The listeners of a gateway while it runs: which there are, and the tasks that accept on them.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::accept;
 use super::sockets::Listen;
-use super::state::State;
 use crate::net::Listener;
 
 /// Which listener a connection came by. The same listener keeps it when rules are swapped.
@@ -56,12 +53,15 @@ impl Listening {
         self.open.push(Open { id, listen, addresses, sockets, accepting });
     }
 
-    /// Accepts on all listeners that do not yet.
-    pub(super) fn begin(&mut self, state: &Arc<State>) {
+    /// Accepts on all listeners that do not yet, by these tasks.
+    pub(super) fn begin<F>(&mut self, accept: impl Fn(Listener, ListenerId) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         self.is_accepting = true;
         for open in &mut self.open {
             for socket in open.sockets.drain(..) {
-                open.accepting.spawn(accept::run(socket, open.id, Arc::clone(state)));
+                open.accepting.spawn(accept(socket, open.id));
             }
         }
     }

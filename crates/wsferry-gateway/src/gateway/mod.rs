@@ -10,6 +10,7 @@ mod config;
 mod handle;
 mod listening;
 mod rules;
+mod serve;
 mod settings;
 mod sockets;
 mod state;

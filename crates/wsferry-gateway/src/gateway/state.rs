@@ -7,20 +7,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Limits;
 use super::activity::Activity;
 use super::budget::Budget;
-use super::listening::{ListenerId, Listening, close};
+use super::listening::{ListenerId, Listening};
 use super::rules::Rules;
-use super::sockets::Sockets;
-use super::watch::{self, Watched};
-use super::{Limits, accept};
+use super::watch::Watched;
 use crate::auth::Failures;
 use crate::door::{self, Door, FilePermits};
-use crate::events::GatewayEvent;
 use crate::route;
 use crate::session::Drain;
 
@@ -46,7 +43,7 @@ pub(super) struct State {
     pub(super) activity: Activity,
     pub(super) watched: Watched,
     /// The tasks that look at the files of the rules.
-    watching: Mutex<JoinSet<()>>,
+    pub(super) watching: Mutex<JoinSet<()>>,
     /// Held while rules are exchanged: one exchange at a time.
     pub(super) exchange: tokio::sync::Mutex<()>,
 }
@@ -97,68 +94,5 @@ impl State {
 
     pub(super) fn listeners(&self) -> MutexGuard<'_, Listening> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Looks at the files of the rules that hold now, and no longer at those of the ones before.
-    pub(super) fn watch(&self) {
-        let tasks = watch::begin(&self.rules.load_full(), &self.watched, &self.door.events);
-        *self.watching.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
-    }
-
-    /// Accepts until the gateway is stopped, then drains it. `connection` is the only one that there
-    /// will be, where it was accepted before.
-    pub(super) async fn serve(self: Arc<Self>, connection: Option<(ListenerId, Sockets)>) {
-        self.watch();
-        self.listeners().begin(&self);
-        if let Some((listener, sockets)) = connection
-            && let Some((stream, client)) = sockets.connection
-        {
-            accept::only(&self, stream, client, listener);
-        }
-        self.until_stopped().await;
-        self.listening.cancel();
-        let gone = self.listeners().take();
-        close(gone).await;
-        let sessions = self.activity.sessions();
-        self.door.events.tell(GatewayEvent::Draining { sessions });
-        let drain_timeout = self.rules.load().limits.drain_timeout;
-        self.drain.begin(sessions, drain_timeout / 2);
-        self.tasks.close();
-        if timeout(drain_timeout, self.tasks.wait()).await.is_err() {
-            let left = self.activity.sessions();
-            self.door.events.tell(GatewayEvent::DrainTimedOut { left });
-        }
-        *self.watching.lock().unwrap_or_else(PoisonError::into_inner) = JoinSet::new();
-    }
-
-    /// Waits for the first of what stops a gateway.
-    async fn until_stopped(&self) {
-        let stop = &self.door.stop;
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = self.until_done() => stop.cancel(),
-            () = self.until_idle() => {
-                self.door.events.tell(GatewayEvent::TimedOut { limit: "idle_timeout" });
-                stop.cancel();
-            }
-        }
-    }
-
-    /// `--timeout`: when it is over nobody new comes in, and those that are there end by themselves.
-    async fn until_done(&self) {
-        let limit = self.rules.load().limits.timeout;
-        let Some(limit) = limit else { return std::future::pending().await };
-        tokio::time::sleep(limit).await;
-        self.door.events.tell(GatewayEvent::TimedOut { limit: "timeout" });
-        self.listening.cancel();
-        self.tasks.close();
-        self.tasks.wait().await;
-    }
-
-    /// `--idle-timeout`.
-    async fn until_idle(&self) {
-        let limit = self.rules.load().limits.idle_timeout;
-        let Some(limit) = limit else { return std::future::pending().await };
-        self.activity.idle_for(limit).await;
     }
 }

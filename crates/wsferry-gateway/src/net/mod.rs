@@ -24,9 +24,10 @@ pub use farewell::{Farewell, Leaving, farewell};
 pub use http::{HttpClient, HttpError, LONGEST_BODY, Redirects, Reply, http_server};
 pub use listen::{Listener, bind, resolve_listen};
 pub use resolve::{ResolveError, Resolver};
+pub use secured::Secured;
 pub use socket::Socket;
 pub use socket_file::SocketFile;
 pub use splice::Pipe;
 pub use stream::Stream;
 #[cfg(unix)]
-pub use unix::{Inherited, listen_unix};
+pub use unix::{Inherited, Name, listen_unix};

@@ -17,7 +17,7 @@ use crate::tap::Tap;
 
 /// How the client's stream ended.
 #[derive(Debug)]
-pub enum ClientEnd {
+pub(super) enum ClientEnd {
     /// With a Close.
     Closed,
     /// With a broken rule.
@@ -28,7 +28,7 @@ pub enum ClientEnd {
 
 /// The half of the relay that goes to the target.
 #[derive(Debug)]
-pub struct Deframe {
+pub(super) struct Deframe {
     /// Payload that is to be written; its buffer also holds what is not decoded yet.
     pending: Option<Pending>,
     /// In the buffer of `pending`: bytes that are not decoded yet.
@@ -51,7 +51,7 @@ pub struct Deframe {
 
 impl Deframe {
     /// `early`: what came behind the handshake, at most one chunk, because less is read at once then.
-    pub fn new(early: &[u8], stall: Stall) -> Self {
+    pub(super) fn new(early: &[u8], stall: Stall) -> Self {
         let mut pending = None;
         let length = early.len();
         assert!(length <= CHUNK, "{length} bytes came behind a handshake");
@@ -74,19 +74,19 @@ impl Deframe {
     }
 
     /// Gives the client up: what it sent and was not decoded is thrown away.
-    pub fn abandon(&mut self, why: &str) {
+    pub(super) fn abandon(&mut self, why: &str) {
         self.was_cut |= !self.raw.is_empty();
         self.end = Some(ClientEnd::Lost(why.to_owned()));
     }
 
     /// Whether the target keeps the client from being read.
-    pub fn holds_back(&self) -> bool {
+    pub(super) fn holds_back(&self) -> bool {
         self.pending.is_some()
     }
 
     /// Moves what can be moved in one turn; ready when FIN was sent behind everything. A side may be
     /// gone already when nothing more is wanted of it.
-    pub fn poll(
+    pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         now: Instant,

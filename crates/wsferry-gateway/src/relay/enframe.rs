@@ -16,7 +16,7 @@ use crate::tap::Tap;
 
 /// How the target's stream ended.
 #[derive(Debug)]
-pub enum TargetEnd {
+pub(super) enum TargetEnd {
     /// With FIN: it is complete.
     Complete,
     /// Cut.
@@ -27,7 +27,7 @@ pub enum TargetEnd {
 
 /// The half of the relay that goes to the client.
 #[derive(Debug)]
-pub struct Enframe {
+pub(super) struct Enframe {
     /// Whole frames that are to be written, or the rest of one.
     pending: Option<Pending>,
     /// Long frames that are to be written, or the rest of them.
@@ -62,7 +62,7 @@ pub struct Enframe {
 impl Enframe {
     /// A half at the start of its stream; `may_splice`: whether the system can move the bytes, and
     /// nobody else wants to see them.
-    pub fn new(settings: &Settings, may_splice: bool, stall: Stall) -> Self {
+    pub(super) fn new(settings: &Settings, may_splice: bool, stall: Stall) -> Self {
         let max_message = settings.longest_message();
         let may_splice =
             may_splice && settings.splice && settings.send == Kind::Binary && max_message >= SMALL;
@@ -87,17 +87,17 @@ impl Enframe {
     }
 
     /// Whether the client keeps frames from being sent.
-    pub fn holds_back(&self) -> bool {
+    pub(super) fn holds_back(&self) -> bool {
         self.pending.is_some() || self.long.as_ref().is_some_and(|long| !long.is_between())
     }
 
     /// Payload bytes that were written or are about to be: what the client gets before a Close.
-    pub const fn promised(&self) -> u64 {
+    pub(super) const fn promised(&self) -> u64 {
         self.bytes + self.payload as u64
     }
 
     /// Throws away what is left for the client.
-    pub fn give_up(&mut self) {
+    pub(super) fn give_up(&mut self) {
         (self.pending, self.long) = (None, None);
         self.stall.progress();
         self.is_finished = true;
@@ -105,7 +105,7 @@ impl Enframe {
 
     /// Moves what can be moved in one turn. It is over when there is an end to be settled, and when
     /// this half is finished.
-    pub fn poll(
+    pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         now: Instant,

@@ -11,7 +11,7 @@ const LOOKS: u32 = 60;
 /// A write that is blocked says nothing for as long as the system, or TLS, holds enough: so it looks
 /// again and again how far the other machine has come.
 #[derive(Clone, Copy, Debug)]
-pub struct Stall {
+pub(crate) struct Stall {
     limit: Duration,
     /// While a write is blocked: when to look next.
     next_look: Option<Instant>,
@@ -21,31 +21,31 @@ pub struct Stall {
 
 impl Stall {
     /// With a limit of zero nothing ever counts as a stall.
-    pub const fn new(limit: Duration) -> Self {
+    pub(crate) const fn new(limit: Duration) -> Self {
         Self { limit, next_look: None, last: None }
     }
 
     /// A write could not go on.
-    pub fn blocked(&mut self, now: Instant) {
+    pub(crate) fn blocked(&mut self, now: Instant) {
         if self.next_look.is_none() && !self.limit.is_zero() {
             self.next_look = now.checked_add(self.limit / LOOKS);
         }
     }
 
     /// Some bytes were written.
-    pub const fn progress(&mut self) {
+    pub(crate) const fn progress(&mut self) {
         self.next_look = None;
         self.last = None;
     }
 
     /// When to look.
-    pub const fn deadline(&self) -> Option<Instant> {
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
         self.next_look
     }
 
     /// Looks, if it is time to: whether to give up. `taken` is how far the other machine has come
     /// ([`Stream::taken`](crate::net::Stream::taken)).
-    pub fn elapsed(&mut self, now: Instant, taken: impl FnOnce() -> u64) -> bool {
+    pub(crate) fn elapsed(&mut self, now: Instant, taken: impl FnOnce() -> u64) -> bool {
         if self.next_look.is_none_or(|look| now < look) {
             return false;
         }

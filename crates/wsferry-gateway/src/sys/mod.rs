@@ -14,7 +14,7 @@ mod reserved_port;
 mod reserved_port;
 mod system;
 
-pub use beneath::{Beneath, EntryKind, open_beneath};
+pub use beneath::{Beneath, Entry, EntryKind, open_beneath};
 pub use file::{Stamp, open_file, read_file};
 pub use group::Group;
 #[cfg(unix)]

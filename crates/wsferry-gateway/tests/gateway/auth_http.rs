@@ -13,7 +13,7 @@ use wsferry_testkit::program::ReservedPort;
 use crate::service::{Service, answer, target, trusting};
 
 /// A check of `url`.
-pub fn auth(url: &str) -> HttpAuth {
+pub(crate) fn auth(url: &str) -> HttpAuth {
     auth_with(url, Vec::new())
 }
 
@@ -24,7 +24,7 @@ fn auth_with(url: &str, fields: Vec<ShownField>) -> HttpAuth {
 }
 
 /// The head of a handshake with further fields.
-pub fn handshake(target: &str, fields: &[(&str, &str)]) -> Parts {
+pub(crate) fn handshake(target: &str, fields: &[(&str, &str)]) -> Parts {
     let mut builder = http::Request::get(target).header("Host", "gateway.example:6080");
     for (name, value) in fields {
         builder = builder.header(*name, *value);
@@ -33,7 +33,7 @@ pub fn handshake(target: &str, fields: &[(&str, &str)]) -> Parts {
 }
 
 /// What the check says about a handshake.
-pub async fn check(auth: &HttpAuth, head: &Parts, names: &[String]) -> Result<Pass, Denial> {
+pub(crate) async fn check(auth: &HttpAuth, head: &Parts, names: &[String]) -> Result<Pass, Denial> {
     let address = SocketAddr::from(([192, 0, 2, 7], 1234));
     let request =
         Request::read(Client { address: address.into(), common_names: names }, head).unwrap();

@@ -17,10 +17,10 @@ use wsferry_testkit::targets::{self, End};
 use crate::support::{Running, config_with};
 
 /// Made by websockify 0.13: five messages to an answering target and back.
-pub const WEBSOCKIFY: &str = include_str!("recordings/websockify-0.13.js");
+pub(crate) const WEBSOCKIFY: &str = include_str!("recordings/websockify-0.13.js");
 
 /// The payload of a recording, in its order.
-pub fn payload(recording: &str) -> Vec<(Direction, Vec<u8>)> {
+pub(crate) fn payload(recording: &str) -> Vec<(Direction, Vec<u8>)> {
     let frames = Reader::new(recording.as_bytes()).map(|frame| frame.unwrap());
     frames.map(|frame| (frame.direction, frame.payload)).collect()
 }

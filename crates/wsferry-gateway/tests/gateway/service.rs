@@ -15,7 +15,7 @@ type Answer = dyn Fn(&str) -> String + Send + Sync;
 
 /// A running service. Its connections stay open for further requests.
 #[derive(Clone)]
-pub struct Service {
+pub(crate) struct Service {
     address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
     connections: Arc<AtomicUsize>,
@@ -24,12 +24,12 @@ pub struct Service {
 
 impl Service {
     /// Answers with whole answers, as `answer` gives them for a request's head.
-    pub async fn start(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         Self::start_with(None, answer).await
     }
 
     /// The same, behind TLS where there is an acceptor.
-    pub async fn start_with(
+    pub(crate) async fn start_with(
         tls: Option<TlsAcceptor>,
         answer: impl Fn(&str) -> String + Send + Sync + 'static,
     ) -> Self {
@@ -76,33 +76,33 @@ impl Service {
         }
     }
 
-    pub const fn port(&self) -> u16 {
+    pub(crate) const fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// The heads of the requests so far.
-    pub fn heads(&self) -> Vec<String> {
+    pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 
     /// How many connections there were so far.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 }
 
 /// A whole answer with a body.
-pub fn answer(status: &str, fields: &str, body: &str) -> String {
+pub(crate) fn answer(status: &str, fields: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{fields}\r\n{body}", body.len())
 }
 
 /// The path and query of a request.
-pub fn target(head: &str) -> &str {
+pub(crate) fn target(head: &str) -> &str {
     head.split(' ').nth(1).unwrap()
 }
 
 /// A client that trusts these certificates.
-pub fn trusting(roots: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
+pub(crate) fn trusting(roots: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
     let mut store = RootCertStore::empty();
     for root in roots {
         store.add(root.clone()).unwrap();
@@ -111,7 +111,7 @@ pub fn trusting(roots: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
 }
 
 /// An acceptor for `localhost`, and its certificate.
-pub fn acceptor() -> (TlsAcceptor, CertificateDer<'static>) {
+pub(crate) fn acceptor() -> (TlsAcceptor, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let certificate = made.cert.der().clone();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();

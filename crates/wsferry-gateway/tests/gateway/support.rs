@@ -16,7 +16,7 @@ use wsferry_testkit::raw::{Answer, Client, Raw};
 
 /// What `wsferry --heartbeat 0 127.0.0.1:0 TARGET` runs with: no timer wakes a session that an event
 /// should have woken.
-pub fn config(target: impl Display) -> Config {
+pub(crate) fn config(target: impl Display) -> Config {
     let listen = "127.0.0.1:0".parse::<ListenAddress>().unwrap();
     let mut config = plain(listen, target.to_string().parse::<Address>().unwrap());
     config.session.relay.keep_alive = None;
@@ -24,61 +24,61 @@ pub fn config(target: impl Display) -> Config {
 }
 
 /// The same with something changed.
-pub fn config_with(target: impl Display, change: impl FnOnce(&mut Config)) -> Config {
+pub(crate) fn config_with(target: impl Display, change: impl FnOnce(&mut Config)) -> Config {
     let mut config = config(target);
     change(&mut config);
     config
 }
 
 /// A gateway that runs; it is stopped at the latest when this is dropped.
-pub struct Running {
+pub(crate) struct Running {
     address: SocketAddr,
     stop: CancellationToken,
     ended: JoinHandle<Result<Ended, StartError>>,
 }
 
 impl Running {
-    pub async fn start(config: Config) -> Self {
+    pub(crate) async fn start(config: Config) -> Self {
         Self::of(Gateway::bind(config).await.unwrap())
     }
 
     /// One that was bound by the test.
-    pub fn of(gateway: Gateway) -> Self {
+    pub(crate) fn of(gateway: Gateway) -> Self {
         let address = gateway.addresses()[0];
         let stop = gateway.stop_token();
         Self { address, stop, ended: tokio::spawn(gateway.run()) }
     }
 
     /// One that leads to `target`, without any flag.
-    pub async fn to(target: impl Display) -> Self {
+    pub(crate) async fn to(target: impl Display) -> Self {
         Self::start(config(target)).await
     }
 
-    pub const fn address(&self) -> SocketAddr {
+    pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub async fn raw(&self) -> Raw {
+    pub(crate) async fn raw(&self) -> Raw {
         Raw::connect(self.address).await
     }
 
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         Client::open(self.address).await
     }
 
     /// The first answer to a request.
-    pub async fn ask(&self, request: impl AsRef<[u8]>) -> Answer {
+    pub(crate) async fn ask(&self, request: impl AsRef<[u8]>) -> Answer {
         let mut raw = self.raw().await;
         raw.send(request).await;
         raw.answer().await
     }
 
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stop.cancel();
     }
 
     /// Waits until `run` has returned.
-    pub async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         soon(&mut self.ended).await.unwrap().unwrap();
     }
 }
@@ -90,14 +90,14 @@ impl Drop for Running {
 }
 
 /// Time that passes as events: connections that say nothing and are closed for it.
-pub struct Clock(Running);
+pub(crate) struct Clock(Running);
 
 impl Clock {
-    pub async fn start(tick: Duration) -> Self {
+    pub(crate) async fn start(tick: Duration) -> Self {
         Self(Running::start(config_with("echo:", |config| config.header_timeout = tick)).await)
     }
 
-    pub async fn tick(&self) {
+    pub(crate) async fn tick(&self) {
         self.0.raw().await.end().await;
     }
 }

@@ -30,7 +30,7 @@ const LENGTHS: [(usize, &str); 4] =
     [(64, "64 B"), (1024, "1 KiB"), (16 * 1024, "16 KiB"), (64 * 1024, "64 KiB")];
 
 /// One thing to be measured.
-pub struct Case {
+pub(crate) struct Case {
     /// What is done, one word or a few.
     pub group: &'static str,
     /// With how much.
@@ -51,14 +51,14 @@ impl fmt::Display for Case {
 }
 
 /// Bytes whose start lies on a cache line wherever the allocator puts them.
-pub struct Input {
+pub(crate) struct Input {
     bytes: Vec<u8>,
     start: usize,
 }
 
 impl Input {
     /// A copy of some bytes.
-    pub fn new(bytes: &[u8]) -> Self {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
         let mut all = vec![0; bytes.len() + 63];
         let start = all.as_ptr().align_offset(64).min(63);
         all[start..start + bytes.len()].copy_from_slice(bytes);
@@ -67,13 +67,13 @@ impl Input {
     }
 
     /// The bytes.
-    pub fn bytes(&mut self) -> &mut [u8] {
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
         &mut self.bytes[self.start..]
     }
 }
 
 /// All cases.
-pub fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     LazyLock::force(&NOW);
     let mut cases = Vec::new();
     for (length, size) in LENGTHS {

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use wsferry_gateway::config::{self, ListenAddress};
 
+use super::called::{Called, Misuse};
 use super::hints::command_line;
-use super::valid::{Called, Misuse};
 
 /// Options that stand for the address to listen on, or a part of it.
 const LISTEN: [&str; 12] = [

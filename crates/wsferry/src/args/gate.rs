@@ -1,6 +1,6 @@
 //! The options of a gateway, as they are typed. Most of them are websockify's, with its names and its
 //! meaning.
-
+#![allow(rustdoc::broken_intra_doc_links)] // the comments are help texts: [HOST:]PORT is no link
 #![allow(clippy::doc_markdown)] // these comments are what --help says
 
 use std::ffi::OsString;

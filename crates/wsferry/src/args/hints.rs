@@ -8,7 +8,7 @@ use wsferry_gateway::address::Address;
 use wsferry_gateway::config::{self, ListenAddress};
 use wsferry_proto::HostName;
 
-use super::valid::{Called, Misuse};
+use super::called::{Called, Misuse};
 
 /// What the words without an option are to name.
 #[derive(Clone, Copy)]

@@ -2,29 +2,32 @@
 
 mod aliases;
 mod blanks;
+mod called;
 mod environment;
 mod gate;
 mod hints;
 mod notes;
 mod own_port;
 mod pairs;
+mod replay;
 mod shortened;
 mod valid;
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::builder::styling::Styles;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use wsferry_gateway::config::Config;
 
+use crate::log::Settings as Log;
+use crate::process::Process;
 use crate::process_name;
-use crate::replay::Replay;
-use crate::syslog::Syslog;
+use called::Called;
 use environment::Environment;
 use gate::TypedGate;
-use valid::Called;
+pub(crate) use replay::Replay;
 
 /// What to do.
 pub(crate) enum Command {
@@ -41,27 +44,6 @@ pub(crate) struct Gate {
     pub(super) config: Config,
     pub(super) log: Log,
     pub(super) process: Process,
-}
-
-/// Where log lines go, and how many there are.
-#[derive(Debug, Default)]
-pub(crate) struct Log {
-    pub(super) verbose: bool,
-    pub(super) file: Option<PathBuf>,
-    pub(super) syslog: Option<Syslog>,
-    /// Whether they are those of a process in the background.
-    pub(super) is_daemon: bool,
-    /// What is to be said about the options at the start.
-    pub(super) notes: Vec<String>,
-}
-
-/// How the process runs.
-#[derive(Debug, Default)]
-pub(crate) struct Process {
-    /// In the background.
-    pub(super) daemon: bool,
-    /// Where its number is written.
-    pub(super) pid_file: Option<PathBuf>,
 }
 
 #[derive(Parser)]

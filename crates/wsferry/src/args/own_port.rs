@@ -6,7 +6,7 @@ use wsferry_gateway::address::Address;
 use wsferry_gateway::config::{DestinationSettings, Listen, Reached};
 use wsferry_proto::HostName;
 
-use super::valid::Misuse;
+use super::called::Misuse;
 
 /// Refuses a target that is the address to listen on. Sockets that systemd opened are used in place
 /// of that, and may be elsewhere.

@@ -2,8 +2,8 @@
 
 use wsferry_gateway::relay::LONGEST_CHARACTER;
 
+use super::called::{Called, Misuse};
 use super::gate::TypedGate;
-use super::valid::{Called, Misuse};
 
 impl TypedGate {
     /// Options that make no sense without another one, or with it.

@@ -18,19 +18,15 @@ use wsferry_gateway::web::Files;
 use wsferry_gateway::wrap::{self, SourcePort, WrapMode};
 use wsferry_proto::Kind;
 
+use super::Gate;
+use super::called::{Called, Misuse};
 use super::gate::{Send, TypedDial, TypedGate, WrapMode as TypedWrapMode};
 use super::hints::{self, Expected};
-use super::{Gate, Log, Process, Syslog};
 use super::{notes, own_port};
+use crate::log::Settings as Log;
+use crate::process::Process;
+use crate::syslog::Syslog;
 use crate::{output, wrapping};
-
-/// As what the program was called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Called {
-    Wsferry,
-    /// In websockify's place.
-    Websockify,
-}
 
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-opener-policy");
@@ -39,9 +35,6 @@ const CROSS_ORIGIN_EMBEDDER_POLICY: HeaderName =
 
 /// The certificate that websockify takes when none is named.
 const USUAL_CERTIFICATE: &str = "self.pem";
-
-/// Wrong usage, in one sentence.
-pub(super) type Misuse = String;
 
 impl TypedGate {
     /// What the program uses.

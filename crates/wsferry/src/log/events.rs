@@ -1,8 +1,6 @@
 //! Events → log lines, each written in one place with the dictionary's words. What a client sent is
 //! escaped, so that no client can forge a line.
 
-use std::path::Path;
-
 use wsferry_gateway::{Event, Events, Observer};
 
 use super::{certificate, door, gateway, plugin, program, session};
@@ -26,8 +24,4 @@ impl Observer for Lines {
             Event::Program(event) => program::write(event),
         }
     }
-}
-
-pub(super) fn escaped(path: &Path) -> String {
-    path.display().to_string().escape_debug().to_string()
 }

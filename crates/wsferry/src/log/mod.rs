@@ -2,12 +2,14 @@
 
 mod certificate;
 mod door;
+mod escaped;
 mod events;
 mod file;
 mod gateway;
 mod plugin;
 mod program;
 mod session;
+mod settings;
 
 use std::io::IsTerminal;
 
@@ -20,9 +22,9 @@ use tracing_subscriber::fmt::{self, FormatFields, format};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::args::Log;
 pub(crate) use events::to_log;
 use file::LogFile;
+pub(crate) use settings::Settings;
 
 use crate::output::{self, Output};
 
@@ -44,7 +46,7 @@ fn wants_colours() -> bool {
 
 /// Begins logging: to a file, or to standard error; and to a syslog server. May wait for a disk or a
 /// resolver.
-pub(crate) fn init(log: &Log) -> Result<()> {
+pub(crate) fn init(log: &Settings) -> Result<()> {
     let level = if log.verbose { Level::DEBUG } else { Level::INFO };
     let (output, colours) = match &log.file {
         None => (output::stderr().clone(), wants_colours()),

@@ -3,7 +3,7 @@
 use tracing::{info, warn};
 use wsferry_gateway::events::PluginEvent;
 
-use super::events::escaped;
+use super::escaped::escaped;
 
 pub(super) fn write(event: &PluginEvent<'_>) {
     match event {

@@ -6,7 +6,7 @@ use wsferry_gateway::client::ClientAddress;
 use wsferry_gateway::events::{RecordingEvent, SessionEvent};
 use wsferry_gateway::outcome::Outcome;
 
-use super::events::escaped;
+use super::escaped::escaped;
 
 pub(super) fn write(event: &SessionEvent<'_>) {
     match event {
