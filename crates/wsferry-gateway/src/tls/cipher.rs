@@ -2,16 +2,15 @@
 //! library in the order that the list gives.
 //!
 //! As in OpenSSL the list is about TLS 1.2; the suites of TLS 1.3 stay on, unless some of them are
-//! named: then the named ones are all there are. What OpenSSL has and the TLS library has not is left
-//! out, and told.
+//! named: then only those are on. What OpenSSL has and the TLS library does not have is left out, and
+//! [`Ciphers::left_out`] tells it.
 
 use std::str::FromStr;
 
 use rustls::SupportedCipherSuite;
-use rustls::crypto::aws_lc_rs::cipher_suite as suite;
 
-use super::CipherError;
-use super::cipher_names::{GROUPS_LEFT_OUT, NAMES_LEFT_OUT};
+use super::cipher_table::{CIPHERS, Cipher, is_known};
+use super::error::CipherError;
 
 /// Which cipher suites are offered, and in what order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,110 +20,9 @@ pub struct Ciphers {
     left_out: Vec<String>,
 }
 
-/// A cipher that the TLS library has.
-#[derive(Debug, PartialEq)]
-struct Cipher {
-    name: &'static str,
-    suite: &'static SupportedCipherSuite,
-    bits: u16,
-    /// The groups of OpenSSL that it is in. None for TLS 1.3, which groups do not touch.
-    groups: &'static [&'static str],
-}
-
-/// In OpenSSL's order. Groups that all of TLS 1.2 is in are in [`ALL`], not here.
-static CIPHERS: &[Cipher] = &[
-    Cipher {
-        name: "TLS_AES_256_GCM_SHA384",
-        suite: &suite::TLS13_AES_256_GCM_SHA384,
-        bits: 256,
-        groups: &[],
-    },
-    Cipher {
-        name: "TLS_CHACHA20_POLY1305_SHA256",
-        suite: &suite::TLS13_CHACHA20_POLY1305_SHA256,
-        bits: 256,
-        groups: &[],
-    },
-    Cipher {
-        name: "TLS_AES_128_GCM_SHA256",
-        suite: &suite::TLS13_AES_128_GCM_SHA256,
-        bits: 128,
-        groups: &[],
-    },
-    Cipher {
-        name: "ECDHE-ECDSA-AES256-GCM-SHA384",
-        suite: &suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-        bits: 256,
-        groups: &["ECDSA", "aECDSA", "AES", "AES256", "AESGCM", "FIPS", "SUITEB128", "SUITEB192"],
-    },
-    Cipher {
-        name: "ECDHE-RSA-AES256-GCM-SHA384",
-        suite: &suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-        bits: 256,
-        groups: &["aRSA", "AES", "AES256", "AESGCM", "FIPS"],
-    },
-    Cipher {
-        name: "ECDHE-ECDSA-CHACHA20-POLY1305",
-        suite: &suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-        bits: 256,
-        groups: &["ECDSA", "aECDSA", "CHACHA20"],
-    },
-    Cipher {
-        name: "ECDHE-RSA-CHACHA20-POLY1305",
-        suite: &suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-        bits: 256,
-        groups: &["aRSA", "CHACHA20"],
-    },
-    Cipher {
-        name: "ECDHE-ECDSA-AES128-GCM-SHA256",
-        suite: &suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-        bits: 128,
-        groups: &[
-            "ECDSA",
-            "aECDSA",
-            "AES",
-            "AES128",
-            "AESGCM",
-            "FIPS",
-            "SUITEB128",
-            "SUITEB128ONLY",
-        ],
-    },
-    Cipher {
-        name: "ECDHE-RSA-AES128-GCM-SHA256",
-        suite: &suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-        bits: 128,
-        groups: &["aRSA", "AES", "AES128", "AESGCM", "FIPS"],
-    },
-];
-
-/// Groups that every cipher for TLS 1.2 here is in.
-const ALL: &[&str] =
-    &["ALL", "DEFAULT", "HIGH", "TLSv1.2", "ECDHE", "EECDH", "kECDHE", "kEECDH", "AEAD"];
-
-impl Cipher {
-    const fn is_tls13(&self) -> bool {
-        self.groups.is_empty()
-    }
-
-    /// Whether a word, which may be of several joined by `+`, means it.
-    fn is_meant(&self, word: &str) -> bool {
-        word == self.name
-            || !self.is_tls13()
-                && word.split('+').all(|part| {
-                    ALL.contains(&part) || self.groups.contains(&part) || part == self.name
-                })
-    }
-}
-
-/// The names of all ciphers that there are, for sentences.
-pub(super) fn names() -> String {
-    CIPHERS.iter().map(|cipher| cipher.name).collect::<Vec<_>>().join(", ")
-}
-
 impl Ciphers {
-    /// What the list names and cannot be had: ciphers and groups, as they were written. The others
-    /// of the list are on.
+    /// The ciphers and groups of the list that the TLS library does not have, as they were written.
+    /// The others of the list are on.
     pub fn left_out(&self) -> &[String] {
         &self.left_out
     }
@@ -178,7 +76,7 @@ impl List {
             return Ok(());
         }
         if word.strip_prefix("@SECLEVEL=").is_some_and(|level| level.parse::<u8>().is_ok()) {
-            // All that there are here are of the highest level that certificates in use reach.
+            // Every cipher here fulfils the highest level that certificates in use reach.
             return Ok(());
         }
         let (sign, name) = match word.split_at_checked(1) {
@@ -214,17 +112,6 @@ impl List {
         }
         Ok(())
     }
-}
-
-/// Whether it is a name or a group of OpenSSL, or several joined by `+`.
-fn is_known(name: &str) -> bool {
-    name.split('+').all(|part| {
-        let groups = ALL.iter().chain(GROUPS_LEFT_OUT);
-        let own = CIPHERS.iter().flat_map(|cipher| cipher.groups);
-        groups.chain(own).any(|&group| group == part)
-            || CIPHERS.iter().any(|cipher| cipher.name == part)
-            || NAMES_LEFT_OUT.split_ascii_whitespace().any(|known| known == part)
-    })
 }
 
 #[cfg(test)]

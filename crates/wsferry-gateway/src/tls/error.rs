@@ -71,15 +71,16 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
     },
-    /// The key is encrypted in a way that is not known here.
+    /// The key is encrypted in a way that is not opened here: the traditional form of PEM, or a method
+    /// of PKCS#8 that is no longer safe.
     #[error(
-        "the private key in {path:?} is encrypted by {method}, which wsferry does not open. \
-         Encrypt it anew with: openssl pkcs8 -topk8 -v2 aes256 -in OLD -out NEW"
+        "the private key in {path:?} is encrypted {method}, which wsferry does not open. Convert \
+         it with: openssl pkcs8 -topk8 -v2 aes256 -in OLD -out NEW"
     )]
     Encryption {
         /// The file.
         path: PathBuf,
-        /// The way, as the file names it.
+        /// `in the traditional form (DEK-Info: AES-256-CBC)`, or `by` a method of PKCS#8.
         method: String,
     },
     /// Not a key that can sign for TLS.
@@ -148,8 +149,8 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    /// Whether there is no certificate file at all: where TLS is not a must, the gateway then speaks
-    /// plainly.
+    /// Whether there is no certificate file at all: where TLS is not required, the gateway then goes
+    /// without.
     pub fn is_certificate_missing(&self) -> bool {
         matches!(self, Self::Read { role: "certificate", source, .. }
             if source.kind() == io::ErrorKind::NotFound)
@@ -161,9 +162,9 @@ impl TlsError {
 pub enum CipherError {
     /// A name that OpenSSL does not have either.
     #[error(
-        "{name:?} is no cipher and no group of ciphers that wsferry knows. Ciphers: {}; groups: \
-         DEFAULT, HIGH, ALL, ECDHE, AESGCM, CHACHA20 and the others of OpenSSL",
-        super::cipher::names()
+        "{name:?} is neither a cipher nor a group of ciphers that wsferry knows. Ciphers: {}. \
+         Groups: DEFAULT, HIGH, ALL, ECDHE, ECDSA, aRSA, AES, AES128, AES256, AESGCM, CHACHA20",
+        super::cipher_table::names()
     )]
     Unknown {
         /// The name.
@@ -171,9 +172,9 @@ pub enum CipherError {
     },
     /// Nothing remains.
     #[error(
-        "the cipher list {list:?} leaves none that wsferry has: it has no CBC, RC4, 3DES, static \
-         RSA and DHE ciphers. Use DEFAULT, or some of: {}",
-        super::cipher::names()
+        "the cipher list {list:?} leaves no cipher that wsferry supports: CBC, RC4, 3DES, static \
+         RSA and DHE are not supported. Use DEFAULT, or some of: {}",
+        super::cipher_table::names()
     )]
     Nothing {
         /// What was given.

@@ -1,5 +1,5 @@
-//! Certificate chains and private keys from PEM files: PKCS#1, SEC1, PKCS#8, encrypted PKCS#8
-//! (PBES2, PBES1, PBE-SHA1-3DES), and the old encrypted form.
+//! Certificate chains and private keys from PEM files: PKCS#1, SEC1, PKCS#8, and encrypted PKCS#8
+//! (PBES2). Keys in the traditional encrypted form (`DEK-Info`) are refused: MD5 makes their key.
 
 use std::fmt;
 use std::path::Path;
@@ -12,8 +12,6 @@ use rustls::sign::{CertifiedKey, SigningKey};
 
 use super::TlsError;
 use super::certificate::{self, Validity};
-use super::legacy::{self, Locked};
-use super::pbe;
 use super::pem::{self, Section};
 use crate::sys::read_file;
 
@@ -118,18 +116,14 @@ fn key_der(
     path: &Path,
     password: Option<&Password>,
 ) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let password = || password.ok_or_else(|| TlsError::NeedsPassword { path: path.to_owned() });
     if section.label == "ENCRYPTED PRIVATE KEY" {
-        let opened = decrypt_pkcs8(&section.der, password()?.0.as_bytes());
-        return Ok(PrivateKeyDer::Pkcs8(opened.map_err(|locked| sentence(locked, path))?.into()));
+        return Ok(PrivateKeyDer::Pkcs8(decrypt(&section.der, path, password)?.into()));
     }
-    let content = if legacy::is_encrypted(section) {
-        legacy::decrypt(section, password()?.0.as_bytes())
-            .and_then(whole)
-            .map_err(|locked| sentence(locked, path))?
-    } else {
-        section.der.clone()
-    };
+    if let Some(cipher) = section.traditional_encryption() {
+        let method = format!("in the traditional form (DEK-Info: {cipher})");
+        return Err(TlsError::Encryption { path: path.to_owned(), method });
+    }
+    let content = section.der.clone();
     match &*section.label {
         "PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs8(content.into())),
         "RSA PRIVATE KEY" => Ok(PrivateKeyDer::Pkcs1(content.into())),
@@ -141,35 +135,29 @@ fn key_der(
     }
 }
 
-fn decrypt_pkcs8(der: &[u8], password: &[u8]) -> Result<Vec<u8>, Locked> {
-    if let Some(opened) = pbe::decrypt(der, password) {
-        return opened.and_then(whole);
-    }
-    let unknown =
-        |error: &dyn fmt::Display| Locked::Cipher(format!("a method unknown here ({error})"));
-    let encrypted = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|error| unknown(&error))?;
-    match encrypted.decrypt(password) {
-        Ok(document) => Ok(document.as_bytes().to_vec()),
+/// Opens an encrypted key. The method is judged first: a password is not asked for in vain.
+fn decrypt(der: &[u8], path: &Path, password: Option<&Password>) -> Result<Vec<u8>, TlsError> {
+    let path = path.to_owned();
+    let unknown = |error: pkcs8::Error| TlsError::Encryption {
+        path: path.clone(),
+        method: format!("by a method unknown here ({error})"),
+    };
+    let encrypted = EncryptedPrivateKeyInfoRef::try_from(der).map_err(unknown)?;
+    let Some(password) = password else { return Err(TlsError::NeedsPassword { path }) };
+    match encrypted.decrypt(password.0.as_bytes()) {
+        Ok(document) if is_whole(document.as_bytes()) => Ok(document.as_bytes().to_vec()),
         // A wrong password is seen at the padding, or at what is then not ASN.1.
-        Err(pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::DecryptFailed))
-        | Err(pkcs8::Error::Asn1(_)) => Err(Locked::Password),
-        Err(error) => Err(unknown(&error)),
+        Ok(_)
+        | Err(pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::DecryptFailed))
+        | Err(pkcs8::Error::Asn1(_)) => Err(TlsError::WrongPassword { path }),
+        Err(error) => Err(unknown(error)),
     }
 }
 
 /// The padding fits by chance once in 256 wrong passwords: then it is not one whole ASN.1 sequence.
-fn whole(der: Vec<u8>) -> Result<Vec<u8>, Locked> {
+fn is_whole(der: &[u8]) -> bool {
     use pkcs8::der::{Decode, Tag, Tagged, asn1::AnyRef};
-    let is_whole = matches!(AnyRef::from_der(&der), Ok(any) if any.tag() == Tag::Sequence);
-    if is_whole { Ok(der) } else { Err(Locked::Password) }
-}
-
-fn sentence(locked: Locked, path: &Path) -> TlsError {
-    let path = path.to_owned();
-    match locked {
-        Locked::Password => TlsError::WrongPassword { path },
-        Locked::Cipher(method) => TlsError::Encryption { path, method },
-    }
+    matches!(AnyRef::from_der(der), Ok(any) if any.tag() == Tag::Sequence)
 }
 
 #[cfg(test)]
@@ -178,9 +166,9 @@ mod tests {
 
     #[test]
     fn what_a_wrong_password_leaves_is_not_taken_for_a_key() {
-        assert_eq!(whole(vec![0x30, 1, 0]).ok(), Some(vec![0x30, 1, 0]));
+        assert!(is_whole(&[0x30, 1, 0]));
         for garbage in [&[][..], &[0x30, 2, 0], &[0x30, 1, 0, 0], &[4, 1, 0], &[0xff; 40]] {
-            assert!(matches!(whole(garbage.to_vec()), Err(Locked::Password)), "{garbage:?}");
+            assert!(!is_whole(garbage), "{garbage:?}");
         }
     }
 }

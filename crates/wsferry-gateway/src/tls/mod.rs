@@ -1,21 +1,19 @@
 //! TLS: certificates, keys, ciphers and versions, made into what the TLS library wants.
 //!
 //! [`Acceptor`] is the side towards clients, [`Connector`] the one towards targets. Neither touches a
-//! socket. The cryptography is aws-lc-rs's, named for each configuration: there is no default of the
-//! process to be installed.
+//! socket. The cryptography is aws-lc-rs's, named in each configuration: no process-wide default is
+//! installed.
 
 mod acceptor;
 mod authority;
 mod certificate;
 mod cipher;
-mod cipher_names;
+mod cipher_table;
 mod connector;
 mod error;
 mod failure;
 mod key;
-mod legacy;
-mod pbe;
-mod pem;
+pub(crate) mod pem;
 mod verifier;
 mod version;
 

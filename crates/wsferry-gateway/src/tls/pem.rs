@@ -1,6 +1,8 @@
-//! PEM files (RFC 7468), with the header lines of RFC 1421 that encrypted keys of the old form have.
+//! PEM files (RFC 7468), with the header lines of RFC 1421 that keys encrypted in the traditional form
+//! have.
 //!
-//! The scanner of the TLS library fails at such headers, even on the way to another section.
+//! Why not the TLS library's: it fails at such headers, even on the way to another section, and does
+//! not tell the line of what is wrong.
 
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -12,20 +14,34 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// One section: what is between a BEGIN and its END.
-pub(super) struct Section {
+pub(crate) struct Section {
     /// `CERTIFICATE`, `PRIVATE KEY`, ...
-    pub(super) label: String,
+    pub(crate) label: String,
     /// `DEK-Info` and its like, in the order of the file.
-    pub(super) headers: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
     /// The decoded content.
-    pub(super) der: Vec<u8>,
+    pub(crate) der: Vec<u8>,
+}
+
+impl Section {
+    /// The cipher of a key that is encrypted in the traditional form (RFC 1421 §4.6.1), which its
+    /// headers tell; `None` where it is not.
+    pub(crate) fn traditional_encryption(&self) -> Option<&str> {
+        let header = |name| {
+            let mut headers = self.headers.iter();
+            headers.find(|(given, _)| given == name).map(|(_, value)| &**value)
+        };
+        let cipher = header("DEK-Info").map(|info| info.split(',').next().unwrap_or_default());
+        let says_so = header("Proc-Type").is_some_and(|value| value.ends_with("ENCRYPTED"));
+        cipher.or(says_so.then_some("missing"))
+    }
 }
 
 /// All sections of a file. What is outside of them is comment.
 ///
 /// # Errors
 /// What is wrong, with the number of the line.
-pub(super) fn sections(text: &[u8]) -> Result<Vec<Section>, String> {
+pub(crate) fn sections(text: &[u8]) -> Result<Vec<Section>, String> {
     if text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) {
         return Err("it is in UTF-16, as Windows tools write it, and not in ASCII".to_owned());
     }

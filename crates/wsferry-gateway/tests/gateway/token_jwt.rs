@@ -210,6 +210,11 @@ fn what_is_no_key_is_told_without_repeating_it() {
             "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
             KeyError::Encrypted,
         ),
+        (
+            "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
+             -----END EC PRIVATE KEY-----\n",
+            KeyError::Encrypted,
+        ),
         ("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", KeyError::Form),
     ] {
         assert_eq!(Key::read(contents.as_bytes()).unwrap_err(), expected, "{contents:?}");

@@ -150,6 +150,11 @@ differences! {
         wsferry: "it does not start, and names the cipher",
         reason: "whoever makes the mistake learns of it",
     }
+    tls::a_key_encrypted_in_the_traditional_form {
+        websockify: "it is opened with its password",
+        wsferry: "it does not start, and names the command that converts the key: openssl pkcs8 -topk8",
+        reason: "MD5, used once, is all that protects such a key",
+    }
     tls::a_key_that_cannot_be_opened {
         websockify: "it starts, and every TLS handshake fails, or waits for a password at the terminal",
         wsferry: "it does not start, and names the key",

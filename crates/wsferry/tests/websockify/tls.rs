@@ -84,7 +84,7 @@ async fn a_chain_is_sent_as_a_whole(program: Subject) {
 }
 
 async fn encrypted_keys_are_opened_with_the_password(program: Subject) {
-    for key in ["pkcs8-aes.key", "pkcs8-des3.key", "pkcs8-scrypt.key", "sec1-aes.key"] {
+    for key in ["pkcs8-aes.key", "pkcs8-des3.key", "pkcs8-scrypt.key"] {
         let cert = file("server.pem");
         let options = ["--cert", &cert, "--key", &file(key), "--key-password", PASSWORD];
         let gateway = gateway(program, &options).await;
@@ -235,6 +235,21 @@ pub(crate) async fn a_key_that_cannot_be_opened(program: Subject) {
     if program == Subject::Wsferry {
         let none = ["--cert", &*cert, "--key", &key];
         never_speaks_tls(program, &none, "--key-password").await;
+    }
+}
+
+pub(crate) async fn a_key_encrypted_in_the_traditional_form(program: Subject) {
+    let (cert, key) = (file("server.pem"), file("sec1-aes.key"));
+    let options = ["--cert", &*cert, "--key", &key, "--key-password", PASSWORD];
+    match program {
+        Subject::Websockify => {
+            let gateway = gateway(program, &options).await;
+            Tls::default().connect(gateway.address()).await.unwrap();
+        }
+        Subject::Wsferry => {
+            never_speaks_tls(program, &options, &key).await;
+            never_speaks_tls(program, &options, "openssl pkcs8 -topk8").await;
+        }
     }
 }
 

@@ -13,12 +13,12 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use thiserror::Error;
-use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::Key;
 use super::envelope::Opener;
+use crate::tls::pem;
 
 const HMAC: &[Algorithm] = &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
 const RSA: &[Algorithm] = &[
@@ -127,27 +127,27 @@ impl Key {
 
     /// A private key, else a public key, else a certificate, wherever it stands in the file.
     fn from_pem(text: &str) -> Result<Self, KeyError> {
-        let blocks: Vec<Pem> = Pem::iter_from_buffer(text.as_bytes())
-            .collect::<Result<_, _>>()
-            .map_err(|_| KeyError::Pem)?;
+        let blocks = pem::sections(text.as_bytes()).map_err(|_| KeyError::Pem)?;
         let find = |labels: &[&str]| blocks.iter().find(|block| labels.contains(&&*block.label));
         if let Some(block) = find(&["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"]) {
-            return Self::from_private(&block.contents).ok_or(KeyError::Kind);
+            if block.traditional_encryption().is_some() {
+                return Err(KeyError::Encrypted);
+            }
+            return Self::from_private(&block.der).ok_or(KeyError::Kind);
         }
         if find(&["ENCRYPTED PRIVATE KEY"]).is_some() {
             return Err(KeyError::Encrypted);
         }
         if let Some(block) = find(&["PUBLIC KEY"]) {
-            let (_, key) =
-                SubjectPublicKeyInfo::from_der(&block.contents).map_err(|_| KeyError::Pem)?;
+            let (_, key) = SubjectPublicKeyInfo::from_der(&block.der).map_err(|_| KeyError::Pem)?;
             return Self::from_public(&key).ok_or(KeyError::Kind);
         }
         if let Some(block) = find(&["RSA PUBLIC KEY"]) {
-            return Self::from_rsa(&block.contents).ok_or(KeyError::Kind);
+            return Self::from_rsa(&block.der).ok_or(KeyError::Kind);
         }
         if let Some(block) = find(&["CERTIFICATE"]) {
             let (_, certificate) =
-                X509Certificate::from_der(&block.contents).map_err(|_| KeyError::Pem)?;
+                X509Certificate::from_der(&block.der).map_err(|_| KeyError::Pem)?;
             return Self::from_public(certificate.public_key()).ok_or(KeyError::Kind);
         }
         Err(KeyError::Form)

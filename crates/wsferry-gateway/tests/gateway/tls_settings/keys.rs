@@ -84,7 +84,6 @@ fn keys_encrypted_as_pkcs8_open_with_their_password() {
         "-iter 1000 -v2 des3",
         "-iter 1000 -v2 aes256 -v2prf hmacWithSHA1",
         "-iter 1000 -v2 aes256 -v2prf hmacWithSHA512",
-        "-iter 1000 -v1 PBE-SHA1-3DES",
         "-scrypt -scrypt_N 1024 -scrypt_r 8 -scrypt_p 1",
     ] {
         let arguments = format!("pkcs8 -topk8 {method} -passout pass:sesame");
@@ -92,8 +91,26 @@ fn keys_encrypted_as_pkcs8_open_with_their_password() {
     }
 }
 
+/// Refused whether there is a password or not, and opened after the command that the refusal names.
+#[track_caller]
+fn check_converted(pki: &Pki, pair: &Pair, key: &Path, words: &str) {
+    for password in [None, Some("sesame"), Some("wrong")] {
+        let error = refusal(with_key(pair, key, password), key);
+        assert!(matches!(error, TlsError::Encryption { .. }), "{error}");
+        let sentence = error.to_string();
+        assert!(sentence.contains(words) && !sentence.contains("sesame"), "{sentence}");
+        let command = "openssl pkcs8 -topk8 -v2 aes256 -in OLD -out NEW";
+        assert!(sentence.contains(command), "{sentence}");
+    }
+    let new = pki.path("converted.key");
+    let files = ["-in", argument(key), "-out", argument(&new)];
+    let passwords = ["-passin", "pass:sesame", "-passout", "pass:sesame"];
+    openssl(&[&["pkcs8", "-topk8", "-v2", "aes256"], &files[..], &passwords[..]].concat());
+    open(with_key(pair, &new, Some("sesame")));
+}
+
 #[test]
-fn keys_encrypted_in_the_old_form_open_with_their_password() {
+fn keys_encrypted_in_the_traditional_form_are_refused_with_the_command_that_converts_them() {
     let pki = Pki::new();
     let (ec, rsa) = (pki.server("ec"), pki.rsa_server("rsa"));
     for (pair, command) in [(&ec, "ec"), (&rsa, "rsa -traditional")] {
@@ -102,29 +119,40 @@ fn keys_encrypted_in_the_old_form_open_with_their_password() {
             ("-aes192", "AES-192-CBC"),
             ("-aes256", "AES-256-CBC"),
             ("-des3", "DES-EDE3-CBC"),
+            ("-camellia256", "CAMELLIA-256-CBC"),
         ] {
             let arguments = format!("{command} {option} -passout pass:sesame");
             let key = rewritten(&pki, pair, &arguments);
-            check_encrypted(pair, &key, &format!("DEK-Info: {cipher},"));
+            let text = fs::read_to_string(&key).unwrap();
+            assert!(text.contains(&format!("DEK-Info: {cipher},")), "{text}");
+            check_converted(&pki, pair, &key, &format!("DEK-Info: {cipher}"));
         }
     }
 }
 
 #[test]
-fn other_encryptions_are_named_with_the_way_out() {
+fn other_encryptions_are_refused_with_the_command_that_converts_them() {
     let pki = Pki::new();
     let pair = pki.rsa_server("rsa");
-    for (arguments, words) in [
-        ("rsa -traditional -camellia256", "CAMELLIA-256-CBC"),
-        ("pkcs8 -topk8 -v1 PBE-SHA1-2DES", "unknown here"),
-        ("pkcs8 -topk8 -v2 camellia256", "unknown here"),
-    ] {
-        let key = rewritten(&pki, &pair, &format!("{arguments} -passout pass:sesame"));
-        let error = refusal(with_key(&pair, &key, Some("sesame")), &key);
-        assert!(matches!(error, TlsError::Encryption { .. }), "{error}");
-        let sentence = error.to_string();
-        assert!(sentence.contains(words) && sentence.contains("openssl pkcs8"), "{sentence}");
+    for method in ["-v1 PBE-SHA1-3DES", "-v1 PBE-SHA1-2DES", "-v2 camellia256"] {
+        let arguments = format!("pkcs8 -topk8 {method} -passout pass:sesame");
+        let key = rewritten(&pki, &pair, &arguments);
+        let text = fs::read_to_string(&key).unwrap();
+        assert!(text.contains("BEGIN ENCRYPTED PRIVATE KEY"), "{text}");
+        check_converted(&pki, &pair, &key, "unknown here");
     }
+}
+
+#[test]
+fn a_certificate_is_found_behind_a_key_in_the_traditional_form() {
+    let pki = Pki::new();
+    let pair = pki.server("ec");
+    let old = rewritten(&pki, &pair, "ec -aes256 -passout pass:sesame");
+    let both = fs::read_to_string(&old).unwrap() + &fs::read_to_string(&pair.cert).unwrap();
+    let path = pki.path("both.pem");
+    fs::write(&path, both).unwrap();
+    let key = Some(pair.key.clone());
+    open(ServerSettings { cert: path, key, ..settings(&pair) });
 }
 
 #[test]
