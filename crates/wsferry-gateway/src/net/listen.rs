@@ -17,7 +17,7 @@ use super::{Resolver, Stream};
 use crate::client::ClientAddress;
 use crate::error::StartError;
 
-/// As many connections may wait to be accepted; the system caps it by its own limit.
+/// The maximum number of connections that wait to be accepted; the system caps it by its own limit.
 const BACKLOG: i32 = 4096;
 /// How long the name of a listener may take.
 const RESOLVED_WITHIN: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ pub enum Listener {
     Unix {
         /// What removes its name, before it closes: a name without a listener could be taken by
         /// another process in between. `None` when somebody else opened it.
-        name: Option<super::unix::Name>,
+        name: Option<super::SocketName>,
         /// The socket.
         listener: UnixListener,
     },

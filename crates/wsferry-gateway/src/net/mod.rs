@@ -7,6 +7,8 @@ mod resolve;
 mod secured;
 mod socket;
 mod socket_file;
+#[cfg(unix)]
+mod socket_name;
 mod splice;
 mod stream;
 #[cfg(unix)]
@@ -27,7 +29,9 @@ pub use resolve::{ResolveError, Resolver};
 pub use secured::Secured;
 pub use socket::Socket;
 pub use socket_file::SocketFile;
+#[cfg(unix)]
+pub use socket_name::SocketName;
 pub use splice::Pipe;
 pub use stream::Stream;
 #[cfg(unix)]
-pub use unix::{Inherited, Name, listen_unix};
+pub use unix::{Inherited, listen_unix};

@@ -1,38 +1,23 @@
 //! Unix sockets to listen on, and sockets that were opened by whoever started this process.
 
-use std::fs::{File, Metadata, Permissions, TryLockError};
+use std::fs::{File, Permissions, TryLockError};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::SocketAddr as UnixAddress;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket as System, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+use super::socket_name::SocketName;
 use super::{Listener, Socket, Stream};
 use crate::client::ClientAddress;
 use crate::error::StartError;
 
 /// How long another process that starts in the same folder may take.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
-
-/// The name of a Unix socket, which goes with its listener.
-#[derive(Debug)]
-pub struct Name {
-    path: PathBuf,
-    /// Device and number of the file: another socket that got the name stays.
-    file: (u64, u64),
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        if std::fs::symlink_metadata(&self.path).is_ok_and(|there| number(&there) == self.file) {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
 
 /// Binds a Unix socket that has its rights from the first moment. One that a crashed process left
 /// behind is replaced; one that somebody listens on is not.
@@ -54,16 +39,11 @@ pub fn listen_unix(path: &Path, mode: u32) -> Result<Listener, StartError> {
     let listener = UnixListener::bind(&draft).map_err(error)?;
     let name = std::fs::set_permissions(&draft, Permissions::from_mode(mode))
         .and_then(|()| std::fs::symlink_metadata(&draft))
-        .and_then(|there| std::fs::rename(&draft, path).map(|()| number(&there)))
+        .and_then(|there| std::fs::rename(&draft, path).map(|()| SocketName::new(path, &there)))
         .inspect_err(|_| drop(std::fs::remove_file(&draft)))
-        .map(|file| Name { path: path.to_owned(), file })
         .map_err(error)?;
     drop(lock);
     Ok(Listener::Unix { name: Some(name), listener })
-}
-
-fn number(file: &Metadata) -> (u64, u64) {
-    (file.dev(), file.ino())
 }
 
 /// Keeps two processes from replacing the same left-over socket at once. `None` where the folder
@@ -88,14 +68,14 @@ fn make_room(path: &Path) -> Result<(), StartError> {
     if !there.file_type().is_socket() {
         return Err(StartError::NoSocket { path: path.to_owned() });
     }
-    match knock(path) {
+    match probe(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()), // nobody listens
         _ => Err(StartError::UnixInUse { path: path.to_owned() }),
     }
 }
 
 /// Connects without waiting: a program whose queue is full listens too.
-fn knock(path: &Path) -> io::Result<()> {
+fn probe(path: &Path) -> io::Result<()> {
     let socket = System::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     socket.connect(&SockAddr::unix(path)?)
