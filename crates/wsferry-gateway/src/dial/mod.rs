@@ -1,7 +1,8 @@
-//! Targets: how a connection to what a client is joined to comes about.
+//! Dialling: how the connection to a target is made.
 
 mod attempts;
 mod dialer;
+mod preferred;
 mod startup;
 
 pub use dialer::Dialer;

@@ -1,40 +1,24 @@
-//! The one connection to Redis that all look-ups share, and how it is made again.
+//! The one connection to Redis that all look-ups share, and when it is replaced.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::cluster::{ClusterClient, ClusterClientBuilder};
-use redis::cluster_async::ClusterConnection;
-use redis::io::AsyncDNSResolver;
-use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
-use redis::{
-    AsyncConnectionConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError, RedisFuture, RedisResult, TlsCertificates, TlsMode,
-};
+use redis::{ErrorKind, RedisError};
 use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::RedisSourceError;
-use super::settings::{Place, Settings};
+use super::client::{CONNECT_TIMEOUT, Client};
+use super::connection::{Connection, LONGEST_VALUE};
+use super::names::Names;
+use super::{RedisSourceError, Settings};
 use crate::net::Resolver;
-use crate::sys::read_file;
 
-/// Connecting leaves time for the answer within the deadline of a look-up.
-const CONNECT: Duration = Duration::from_millis(700);
 /// The wait after the first failure to connect; it doubles with each.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-/// The longest wait: as late is a Redis noticed that is back.
+/// The longest wait: a Redis that is back is noticed after that time at the latest.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-
-/// The maximum number of bytes of a file with authorities.
-const LONGEST_CA_FILE: u64 = 16 << 20;
-/// The maximum number of bytes of a value.
-const LONGEST_VALUE: usize = 4096;
 
 /// Why Redis gave no value. No key and no password is in it.
 #[derive(Debug, Error)]
@@ -56,7 +40,7 @@ pub(super) enum LinkError {
     Long,
 }
 
-/// The way to a value.
+/// The shared connection.
 pub(super) struct Link {
     state: Mutex<State>,
     /// The connection gave no answer in time: the next look-up makes another.
@@ -71,40 +55,12 @@ struct State {
     not_before: Instant,
 }
 
-/// The gateway's resolver, as the library wants it. (It asks its own for the names of sentinels, one
-/// at a time.)
-#[derive(Clone)]
-struct Names(Resolver);
-
-impl AsyncDNSResolver for Names {
-    fn resolve<'a, 'b: 'a>(
-        &'a self,
-        host: &'b str,
-        port: u16,
-    ) -> RedisFuture<'a, Box<dyn Iterator<Item = SocketAddr> + Send + 'a>> {
-        Box::pin(async move {
-            let found = self.0.addresses(host, port).await.map_err(io::Error::other)?;
-            Ok(Box::new(found.into_iter()) as Box<dyn Iterator<Item = SocketAddr> + Send + 'a>)
-        })
-    }
-}
-
-enum Client {
-    Server(Box<redis::Client>),
-    Cluster(Box<ClusterClient>),
-    Sentinel(Box<SentinelClient>),
-}
-
-enum Connection {
-    Single(MultiplexedConnection),
-    Cluster(ClusterConnection),
-}
-
 impl Link {
     pub(super) fn new(settings: Settings, resolver: Resolver) -> Result<Self, RedisSourceError> {
+        let names = Names::new(resolver);
         let state = State {
-            client: Client::new(settings, &resolver)?,
-            names: Names(resolver),
+            client: Client::new(settings, &names)?,
+            names,
             connection: None,
             failures: 0,
             not_before: Instant::now(),
@@ -158,7 +114,7 @@ impl Link {
         if !wait.is_zero() {
             return Err(LinkError::Waiting(wait.as_millis()));
         }
-        let connected = timeout(CONNECT, state.connect()).await;
+        let connected = timeout(CONNECT_TIMEOUT, state.connect()).await;
         let connected = match connected {
             Ok(connected) => connected.map_err(|error| describe(&error)),
             Err(_) => Err(LinkError::Slow),
@@ -179,7 +135,7 @@ impl Link {
 }
 
 impl State {
-    async fn connect(&mut self) -> RedisResult<Connection> {
+    async fn connect(&mut self) -> Result<Connection, RedisError> {
         self.client.connect(&self.names).await
     }
 
@@ -214,122 +170,4 @@ fn describe(error: &RedisError) -> LinkError {
         Some(code) => format!("it answers {code}"),
         None => error.to_string(),
     })
-}
-
-impl Connection {
-    /// What Redis has under the key, up to one byte more than a value may have: a client chooses the
-    /// key, and what another program keeps there may have any size. Nothing where there is no key.
-    async fn value(&self, key: &str) -> RedisResult<Vec<u8>> {
-        let mut get = redis::cmd("GETRANGE");
-        get.arg(key).arg(0).arg(LONGEST_VALUE);
-        match self {
-            Self::Single(connection) => get.query_async(&mut connection.clone()).await,
-            Self::Cluster(connection) => get.query_async(&mut connection.clone()).await,
-        }
-    }
-}
-
-impl Client {
-    fn new(settings: Settings, resolver: &Resolver) -> Result<Self, RedisSourceError> {
-        let root = match &settings.ca_file {
-            Some(path) => Some(
-                read_file(path, LONGEST_CA_FILE)
-                    .map_err(|error| RedisSourceError::CaFile { path: path.clone(), error })?,
-            ),
-            None => None,
-        };
-        let certificates = TlsCertificates { client_tls: None, root_cert: root };
-        Self::build(settings, certificates, resolver).map_err(RedisSourceError::Client)
-    }
-
-    fn build(
-        settings: Settings,
-        certificates: TlsCertificates,
-        resolver: &Resolver,
-    ) -> RedisResult<Self> {
-        let mut login = RedisConnectionInfo::default().set_db(settings.db);
-        if let Some(user) = &settings.user {
-            login = login.set_username(user);
-        }
-        if let Some(password) = &settings.password {
-            login = login.set_password(password);
-        }
-        let tcp = |(host, port): (String, u16)| ConnectionAddr::Tcp(host, port);
-        let tls = |(host, port): (String, u16)| ConnectionAddr::TcpTls {
-            host,
-            port,
-            insecure: false,
-            tls_params: None,
-        };
-        let address = |node| if settings.is_tls { tls(node) } else { tcp(node) };
-        Ok(match settings.place {
-            Place::Socket(path) => {
-                let info = ConnectionAddr::Unix(path).into_connection_info()?;
-                Self::Server(Box::new(redis::Client::open(info.set_redis_settings(login))?))
-            }
-            Place::Server(node) => {
-                let info = address(node).into_connection_info()?.set_redis_settings(login);
-                Self::Server(Box::new(if settings.is_tls {
-                    redis::Client::build_with_tls(info, certificates)?
-                } else {
-                    redis::Client::open(info)?
-                }))
-            }
-            Place::Cluster(nodes) => {
-                let nodes = nodes.into_iter().map(address);
-                let mut builder = ClusterClientBuilder::new(nodes)
-                    .async_dns_resolver(Names(resolver.clone()))
-                    .connection_timeout(CONNECT)
-                    .response_timeout(super::DEADLINE)
-                    .retries(1);
-                if let Some(user) = settings.user {
-                    builder = builder.username(user);
-                }
-                if let Some(password) = settings.password {
-                    builder = builder.password(password);
-                }
-                if settings.is_tls {
-                    builder = builder.tls(TlsMode::Secure).certs(certificates);
-                }
-                Self::Cluster(Box::new(builder.build()?))
-            }
-            Place::Sentinel { nodes, master } => {
-                let nodes = nodes.into_iter().map(address);
-                let mut builder =
-                    SentinelClientBuilder::new(nodes, master, SentinelServerType::Master)?
-                        .set_client_to_redis_db(settings.db);
-                if let Some(user) = settings.user {
-                    builder = builder.set_client_to_redis_username(user);
-                }
-                if let Some(password) = settings.password {
-                    builder = builder.set_client_to_redis_password(password);
-                }
-                if settings.is_tls {
-                    builder = builder
-                        .set_client_to_redis_tls_mode(TlsMode::Secure)
-                        .set_client_to_redis_certificates(certificates.clone())
-                        .set_client_to_sentinel_tls_mode(TlsMode::Secure)
-                        .set_client_to_sentinel_certificates(certificates);
-                }
-                Self::Sentinel(Box::new(builder.build()?))
-            }
-        })
-    }
-
-    async fn connect(&mut self, names: &Names) -> RedisResult<Connection> {
-        // The deadlines are those of the look-up.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None)
-            .set_dns_resolver(names.clone());
-        Ok(match self {
-            Self::Server(client) => Connection::Single(
-                client.get_multiplexed_async_connection_with_config(&config).await?,
-            ),
-            Self::Cluster(client) => Connection::Cluster(client.get_async_connection().await?),
-            Self::Sentinel(client) => {
-                Connection::Single(client.get_async_connection_with_config(&config).await?)
-            }
-        })
-    }
 }

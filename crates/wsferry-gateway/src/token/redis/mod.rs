@@ -4,7 +4,10 @@
 //! All look-ups share one connection. A Redis that is down, slow or not itself lets nobody in; the
 //! gateway starts without it and finds it again.
 
+mod client;
+mod connection;
 mod link;
+mod names;
 mod settings;
 
 use std::fmt;
