@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::pair;
 use super::{LookUp, LookUpError, Looking, Token, TokenSource};
 use crate::address::Address;
+use crate::error::StartError;
 use crate::events::{Events, PluginEvent, Shown};
 use crate::sys::{OffWorker, Stamp, open_file};
 use crate::token::jose::{Key, KeyError};
@@ -37,6 +38,12 @@ pub enum KeyFileError {
         /// What is wrong with it.
         error: KeyError,
     },
+}
+
+/// The source of the tokens that this key file vouches for.
+pub(super) fn source(path: PathBuf, events: &Events) -> Result<Arc<dyn TokenSource>, StartError> {
+    let source = TokenJwt::open(path).map_err(StartError::setting)?;
+    Ok(Arc::new(source.with_events(events)))
 }
 
 /// A look-up that takes longer, because the file system does not answer, has failed.

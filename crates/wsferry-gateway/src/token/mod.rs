@@ -1,7 +1,8 @@
 //! Tokens: a client names its target by a word that a source knows, so that one gateway serves many
 //! targets and no client reaches any other.
 //!
-//! A source is one file here. Adding one: its file, a line in `config/plugin.rs`, a variant of
+//! A source is one file or folder here; one that a build may leave out has a stub beside it, which
+//! refuses. Adding one: its file, a line in `config/plugin.rs`, a variant of
 //! [`Settings`], a test.
 
 mod current;
@@ -9,11 +10,20 @@ mod directory;
 mod file;
 mod file_name;
 pub mod http;
+#[cfg(feature = "jwt")]
 pub mod jose;
+#[cfg(feature = "jwt")]
 pub mod jwt;
+#[cfg(not(feature = "jwt"))]
+#[path = "jwt_off.rs"]
+mod jwt;
 mod line;
 mod list;
 mod pair;
+#[cfg(feature = "redis")]
+pub mod redis;
+#[cfg(not(feature = "redis"))]
+#[path = "redis_off.rs"]
 pub mod redis;
 mod scan;
 mod settled;
@@ -138,19 +148,13 @@ impl Settings {
                 Arc::new(TokenFileName::new(path).map_err(StartError::setting)?)
             }
             Self::Sockets(path) => Arc::new(UnixDomainSocketDirectory::new(path)),
-            Self::Jwt(path) => {
-                let source = jwt::TokenJwt::open(path).map_err(StartError::setting)?;
-                Arc::new(source.with_events(events))
-            }
+            Self::Jwt(path) => jwt::source(path, events)?,
             Self::Http(pattern, format) => {
                 let client = HttpClient::open(Redirects::SameOrigin, resolver);
                 let client = client.map_err(StartError::setting)?;
                 Arc::new(http::TokenHttp::new(client, pattern, format))
             }
-            Self::Redis(settings) => {
-                let source = redis::TokenRedis::new(settings, resolver.clone());
-                Arc::new(source.map_err(StartError::setting)?)
-            }
+            Self::Redis(settings) => redis::source(settings, resolver)?,
         })
     }
 }

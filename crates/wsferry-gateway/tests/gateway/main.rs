@@ -8,7 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
-#[cfg(unix)] // sockets and pipes
+#[cfg(all(unix, feature = "jwt", feature = "redis"))] // sockets and pipes; every token source
 mod attacks;
 mod auth_http;
 mod auth_plugins;
@@ -21,6 +21,8 @@ mod echo;
 mod embedding;
 mod endings;
 mod failures;
+#[cfg(not(any(feature = "jwt", feature = "redis")))]
+mod features_off;
 mod file_parts;
 mod files;
 mod frames;
@@ -33,6 +35,7 @@ mod keep_alive;
 mod memory;
 #[cfg(unix)] // sockets
 mod messages;
+#[cfg(feature = "redis")]
 mod names;
 mod own_auth;
 mod recording;
@@ -48,7 +51,9 @@ mod support;
 mod tls;
 mod tls_settings;
 mod token_http;
+#[cfg(feature = "jwt")]
 mod token_jwt;
+#[cfg(feature = "redis")]
 mod token_redis;
 #[cfg(unix)] // links, pipes and sockets
 mod tokens;

@@ -13,6 +13,7 @@ mod settings;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::RedisError;
@@ -23,9 +24,19 @@ use tokio::time::timeout;
 use super::line::{target_of, without_mark};
 use super::{LookUp, LookUpError, Token, TokenSource};
 use crate::address::Address;
+use crate::error::StartError;
 use crate::net::Resolver;
 use link::{Link, LinkError};
 pub use settings::{Settings, SettingsError};
+
+/// The source of the tokens in this Redis.
+pub(super) fn source(
+    settings: Settings,
+    resolver: &Resolver,
+) -> Result<Arc<dyn TokenSource>, StartError> {
+    let source = TokenRedis::new(settings, resolver.clone()).map_err(StartError::setting)?;
+    Ok(Arc::new(source))
+}
 
 /// A look-up that takes longer has failed.
 const DEADLINE: Duration = Duration::from_secs(1);
