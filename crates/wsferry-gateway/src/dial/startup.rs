@@ -1,9 +1,9 @@
 //! Whether a program that was started with the gateway is still on its way: until it has been
 //! reached, what it does not answer is asked again.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 /// How long the next attempt waits while a program starts.
@@ -30,7 +30,7 @@ impl Startup {
     }
 
     fn began(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

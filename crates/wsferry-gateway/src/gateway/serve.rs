@@ -1,6 +1,6 @@
 //! A gateway that runs: it accepts until something stops it, then drains.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -20,7 +20,7 @@ impl State {
     /// Looks at the files of the rules that hold now, and no longer at those of the ones before.
     pub(super) fn watch(&self) {
         let tasks = watch::begin(&self.rules.load_full(), &self.watched, &self.door.events);
-        *self.watching.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
+        *self.watching.lock() = tasks;
     }
 
     /// Accepts until the gateway is stopped, then drains it. `connection` is the only one that there
@@ -46,7 +46,7 @@ impl State {
             let left = self.activity.sessions();
             self.door.events.tell(GatewayEvent::DrainTimedOut { left });
         }
-        *self.watching.lock().unwrap_or_else(PoisonError::into_inner) = JoinSet::new();
+        *self.watching.lock() = JoinSet::new();
     }
 
     /// Waits for the first of what stops a gateway.

@@ -1,10 +1,11 @@
 //! What outlives the rules of a gateway: its sessions, its connections and what they may be, its
 //! listeners, its drain.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -93,6 +94,6 @@ impl State {
     }
 
     pub(super) fn listeners(&self) -> MutexGuard<'_, Listening> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listeners.lock()
     }
 }

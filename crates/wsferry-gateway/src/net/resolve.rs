@@ -9,9 +9,10 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -168,7 +169,7 @@ enum Begun {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// What a thread does until there has been nothing to do for a while.
@@ -177,9 +178,7 @@ impl Shared {
         loop {
             let Some(name) = state.next() else {
                 state.idle += 1;
-                let waited = self.work.wait_timeout(state, IDLE);
-                let timed_out;
-                (state, timed_out) = waited.unwrap_or_else(PoisonError::into_inner);
+                let timed_out = self.work.wait_for(&mut state, IDLE);
                 state.idle -= 1;
                 if timed_out.timed_out() && state.waiting.is_empty() {
                     state.threads -= 1;
@@ -265,7 +264,7 @@ mod tests {
         let counted = Arc::clone(&count);
         let resolver = Resolver::new(move |_| {
             counted.fetch_add(1, Ordering::SeqCst);
-            let _ = held.lock().unwrap().recv(); // an error: the test is over
+            let _ = held.lock().recv(); // an error: the test is over
             Ok(vec![([127, 0, 0, 1], 0).into()])
         });
         (resolver, release, count)

@@ -5,9 +5,10 @@ use std::fs::File;
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::sys::Beneath;
+use parking_lot::Mutex;
 
 /// A socket in the file system. Two are equal when their paths are.
 #[derive(Clone, Debug)]
@@ -37,7 +38,7 @@ impl SocketFile {
     #[cfg(unix)]
     pub async fn connect(&self) -> io::Result<super::Stream> {
         use std::os::fd::AsRawFd;
-        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let opened = self.opened.lock().take();
         let path = match &opened {
             Some(file) => format!("/proc/self/fd/{}", file.as_raw_fd()).into(),
             None => self.path.clone(),
@@ -52,7 +53,7 @@ impl SocketFile {
     /// Always.
     #[cfg(not(unix))]
     pub async fn connect(&self) -> io::Result<super::Stream> {
-        drop(self.opened.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.opened.lock().take());
         std::future::ready(Err(io::ErrorKind::Unsupported.into())).await
     }
 }

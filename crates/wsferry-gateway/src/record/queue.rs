@@ -1,11 +1,12 @@
 //! What a session puts aside for the thread that writes its recording: bounded, and never waited for.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::outcome::Direction;
@@ -140,7 +141,7 @@ impl Recording {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 }
 

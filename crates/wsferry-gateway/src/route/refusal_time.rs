@@ -4,9 +4,9 @@
 //! it. So a refusal waits for as long as the source's last ones took, up to the next of some fixed
 //! steps, which hide the rest.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 /// Refusals are told at a multiple of this after they were asked for.
@@ -27,7 +27,7 @@ impl RefusalTime {
     }
 
     fn moment(&self, took: Duration, was_looked_up: bool) -> Duration {
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = self.recent.lock();
         if was_looked_up {
             *recent = took.max(*recent - *recent / 8);
         }

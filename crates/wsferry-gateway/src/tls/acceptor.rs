@@ -4,8 +4,9 @@
 //! the files is for a thread that may block ([`Acceptor::reload`]).
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, RwLock};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, Ticketer};
@@ -80,13 +81,13 @@ impl Acceptor {
 
     /// The configuration for a new connection.
     pub fn current(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner).config)
+        Arc::clone(&self.loaded.read().config)
     }
 
     /// Looks at the files, and reads them again where they have changed. It blocks. `None` where
     /// nothing changed.
     pub fn reload(&self) -> Option<Reload> {
-        let mut known = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.files.lock();
         let files = self.settings.stamps();
         if files == *known {
             return None;
@@ -94,7 +95,7 @@ impl Acceptor {
         *known = files;
         Some(match Loaded::read(&self.settings) {
             Ok(loaded) => {
-                *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+                *self.loaded.write() = loaded;
                 Reload::Replaced
             }
             Err(error) => Reload::Failed(error),
@@ -104,7 +105,7 @@ impl Acceptor {
     /// From when until when the certificate of the moment is valid. Nothing here refuses an expired
     /// one: that is worth a warning.
     pub fn validity(&self) -> Validity {
-        self.loaded.read().unwrap_or_else(PoisonError::into_inner).validity
+        self.loaded.read().validity
     }
 }
 
@@ -197,7 +198,7 @@ mod tests {
         let acceptor = acceptor(&pki);
         let before = acceptor.current();
         fs::remove_file(&acceptor.settings.cert).unwrap();
-        let reading = acceptor.files.lock().unwrap();
+        let reading = acceptor.files.lock();
         assert!(Arc::ptr_eq(&before, &acceptor.current()));
         drop(reading);
         assert!(matches!(acceptor.reload(), Some(Reload::Failed(_))));

@@ -1,8 +1,9 @@
 //! TLS towards targets.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, RwLock};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -56,7 +57,7 @@ impl Connector {
     /// Looks at the file of CAs, and reads it again where it has changed. It blocks. `None` where
     /// nothing changed.
     pub fn reload(&self) -> Option<Reload> {
-        let mut known = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.file.lock();
         let file = self.settings.stamp();
         if file == *known {
             return None;
@@ -64,7 +65,7 @@ impl Connector {
         *known = file;
         Some(match Self::read(&self.settings) {
             Ok(config) => {
-                *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+                *self.config.write() = Arc::new(config);
                 Reload::Replaced
             }
             Err(error) => Reload::Failed(error),
@@ -116,7 +117,7 @@ impl Connector {
 
     /// The configuration.
     pub fn config(&self) -> Arc<ClientConfig> {
-        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.config.read())
     }
 
     /// What a target's certificate must be valid for. A name is sent to the target too (SNI,

@@ -2,8 +2,9 @@
 //! each source, which answers all look-ups that began before it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::list::List;
@@ -29,7 +30,7 @@ impl Checker {
 
     fn ask(&self, list: Arc<List>) -> oneshot::Receiver<bool> {
         let (tell, told) = oneshot::channel();
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         if state.waiting.len() >= MANY {
             state.waiting.retain(|(_, tell)| !tell.is_closed()); // while the file system hangs
         }
@@ -44,7 +45,7 @@ impl Checker {
     /// Answers until nobody waits.
     fn run(&self) {
         loop {
-            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.0.lock();
             let waiting = std::mem::take(&mut state.waiting);
             state.is_running = !waiting.is_empty();
             drop(state);

@@ -9,9 +9,10 @@
 //! of the one that did not count is seen within [`OTHERS`].
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -128,7 +129,7 @@ impl Files {
     }
 
     fn view(&self) -> View {
-        self.view.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.view.lock().clone()
     }
 
     async fn look_up(&self, token: &str) -> Result<Address, LookUpError> {
@@ -174,7 +175,7 @@ impl Files {
         let scanning = tokio::task::spawn_blocking(move || {
             let snapshot = scanner.scan().map(Arc::new);
             let due = scanner.is_directory.then(|| scanner.rested.max(Instant::now() + OTHERS));
-            let mut view = view.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut view = view.lock();
             let snapshot = snapshot.unwrap_or_else(|| Arc::clone(&view.snapshot));
             let new = View { snapshot: Arc::clone(&snapshot), due, reads: scanner.reads };
             let old = std::mem::replace(&mut *view, new);

@@ -3,9 +3,10 @@
 
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::pair;
@@ -127,7 +128,7 @@ impl KeyFile {
     /// The key that is in the file now, or the last good one.
     fn key(&self, events: &Events) -> Arc<Key> {
         let stamp = Stamp::of(&self.path).ok();
-        let mut known = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.read.lock();
         if known.stamp != stamp {
             match read(&self.path) {
                 Ok((stamp, key)) => *known = Read { stamp: Some(stamp), key },

@@ -6,11 +6,12 @@ use std::future::{Ready, ready};
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 use tower_http::services::ServeDir;
 use tower_http::services::fs::{Backend, File as ServedFile};
@@ -52,7 +53,7 @@ impl Backend for Opened {
     type MetadataFuture = Ready<io::Result<Metadata>>;
 
     fn open(&self, _path: PathBuf) -> Self::OpenFuture {
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let file = self.file.lock().take();
         let sent = file.map(|file| Sent {
             file: tokio::fs::File::from_std(file),
             metadata: self.metadata.clone(),

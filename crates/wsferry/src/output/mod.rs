@@ -5,11 +5,12 @@
 mod sink;
 mod stream;
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant, SystemTime};
 use std::{io, mem, thread};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 use wsferry_gateway::record::Traffic;
@@ -68,7 +69,7 @@ pub(super) fn reopen() {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 /// The queue of one destination. Clones share it.
@@ -157,8 +158,7 @@ impl Output {
             if left.is_zero() {
                 break;
             }
-            let waited = shared.written.wait_timeout(state, left);
-            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            shared.written.wait_for(&mut state, left);
         }
         state.is_urgent = false;
     }
@@ -202,22 +202,17 @@ impl Shared {
             while is_done(&state) {
                 state.is_idle = true;
                 // What is lost and not told yet is told a while later, whether lines come or not.
-                let (next, wait) = if *lost > 0 && is_well {
-                    let waited = self.work.wait_timeout(state, TELL_EVERY);
-                    let (state, wait) = waited.unwrap_or_else(PoisonError::into_inner);
-                    (state, wait.timed_out())
+                if *lost > 0 && is_well {
+                    if self.work.wait_for(&mut state, TELL_EVERY).timed_out() {
+                        break;
+                    }
                 } else {
-                    (self.work.wait(state).unwrap_or_else(PoisonError::into_inner), false)
-                };
-                state = next;
-                if wait {
-                    break;
+                    self.work.wait(&mut state);
                 }
             }
             state.is_idle = false;
             if !state.is_urgent {
-                let gathered = self.work.wait_timeout(state, GATHER);
-                (state, _) = gathered.unwrap_or_else(PoisonError::into_inner);
+                self.work.wait_for(&mut state, GATHER);
             }
         }
         mem::swap(&mut state.waiting, lines);
