@@ -8,8 +8,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
-#[cfg(all(unix, feature = "jwt", feature = "redis"))] // sockets and pipes; every token source
+#[cfg(all(unix, feature = "http-plugins", feature = "jwt", feature = "redis"))] // sockets and pipes
 mod attacks;
+#[cfg(feature = "http-plugins")]
 mod auth_http;
 mod auth_plugins;
 mod delivery;
@@ -21,7 +22,7 @@ mod echo;
 mod embedding;
 mod endings;
 mod failures;
-#[cfg(not(any(feature = "jwt", feature = "redis")))]
+#[cfg(not(any(feature = "http-plugins", feature = "jwt", feature = "redis")))]
 mod features_off;
 mod file_parts;
 mod files;
@@ -35,8 +36,9 @@ mod keep_alive;
 mod memory;
 #[cfg(unix)] // sockets
 mod messages;
-#[cfg(feature = "redis")]
+#[cfg(all(feature = "http-plugins", feature = "redis"))]
 mod names;
+#[cfg(feature = "http-plugins")]
 mod own_auth;
 mod recording;
 mod replaying;
@@ -50,6 +52,7 @@ mod subprotocols;
 mod support;
 mod tls;
 mod tls_settings;
+#[cfg(feature = "http-plugins")]
 mod token_http;
 #[cfg(feature = "jwt")]
 mod token_jwt;

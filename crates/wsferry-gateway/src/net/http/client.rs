@@ -1,38 +1,26 @@
-//! Asking a web service of the operator: one GET with a deadline and a bounded answer.
-//!
-//! Proxies of the environment are not used: the service is the operator's own.
+//! The client that asks web services.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use rustls::ClientConfig;
-use thiserror::Error;
 use tokio::time::timeout;
 
-use super::Resolver;
+use super::super::resolve::Resolver;
+use super::{HttpError, LONGEST_BODY, Redirects, Reply};
 use crate::tls::Connector;
 
-/// The most bytes of an answer's body.
-pub const LONGEST_BODY: usize = 64 * 1024;
-/// As many redirects are followed, where any are.
+/// The maximum number of redirects that are followed, where any are.
 const REDIRECTS: usize = 3;
-/// As long a connection waits for the next question.
+/// How long a connection is kept for the next question.
 const IDLE: Duration = Duration::from_secs(60);
-/// As many connections wait: a moment with a thousand clients must not keep a thousand descriptors.
+/// The maximum number of connections that are kept: a moment with a thousand clients must not hold a
+/// thousand descriptors.
 const MOST_IDLE: usize = 32;
-
-/// Which redirects are followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Redirects {
-    /// None: an answer that points elsewhere is an answer.
-    Never,
-    /// Those to the same scheme, host and port, at most three.
-    SameOrigin,
-}
 
 /// A client whose connections are used again.
 #[derive(Clone)]
@@ -42,34 +30,6 @@ impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("HttpClient")
     }
-}
-
-/// An answer.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// Its status.
-    pub status: StatusCode,
-    /// Its fields.
-    pub headers: HeaderMap,
-    /// Its body, at most [`LONGEST_BODY`] bytes.
-    pub body: Vec<u8>,
-}
-
-/// Why there is no answer. The URL is not in it: there may be a secret in that.
-#[derive(Debug, Error)]
-pub enum HttpError {
-    /// The client cannot be made.
-    #[error("no HTTP client can be made: {0}")]
-    Client(String),
-    /// The connection or the answer failed.
-    #[error("the service cannot be asked: {0}")]
-    Failed(String),
-    /// It took too long.
-    #[error("the service did not answer within {} s", .0.as_secs_f32())]
-    Slow(Duration),
-    /// The body is too long.
-    #[error("the service's answer has more than {LONGEST_BODY} bytes")]
-    Long,
 }
 
 impl HttpClient {
@@ -169,4 +129,14 @@ fn reasons(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+impl reqwest::dns::Resolve for Resolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let resolver = self.clone();
+        Box::pin(async move {
+            let found = resolver.addresses(name.as_str(), 0).await?;
+            Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
+        })
+    }
 }
