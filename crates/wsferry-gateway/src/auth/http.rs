@@ -1,5 +1,5 @@
 //! Own logic behind a URL (`--auth-plugin HttpAuth --auth-source URL`): every handshake is shown to
-//! a web service, which says yes or no, and if it likes who the client is and where it goes.
+//! a web service, which says yes or no, and may say who the client is and where it goes.
 //!
 //! The service gets a GET, as with nginx' `auth_request` and Traefik's `ForwardAuth`. Of the client's
 //! fields it is shown those in `SHOWN` and those that the operator names (`--auth-header`), and no
@@ -14,8 +14,8 @@
 //! | `X-Forwarded-Method` | `GET` |
 //! | `X-Client-Common-Name` | one for each common name of the client's certificate |
 //!
-//! It answers 2xx for yes, with `X-Identity` and `X-Target` if it likes; 401 or 403 for no. All else,
-//! and no answer within two seconds, is 503 for the client: what cannot be asked lets nobody in.
+//! It answers 2xx for yes, optionally with `X-Identity` and `X-Target`; 401 or 403 for no. Anything
+//! else, and no answer within two seconds, is 503 for the client: what cannot be asked lets nobody in.
 
 use std::fmt;
 use std::str::FromStr;

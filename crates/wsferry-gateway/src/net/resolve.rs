@@ -32,7 +32,7 @@ const MAX_KNOWN: usize = 1024;
 
 /// The addresses of a name, with port 0.
 type Addresses = Arc<[SocketAddr]>;
-/// What a look-up came to.
+/// The outcome of a look-up.
 type Answer = Result<Addresses, ResolveError>;
 /// Asks the system, or what a test has in its place.
 type LookUp = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;

@@ -16,7 +16,7 @@ use super::verifier::{Pinned, Unverified};
 use super::{TlsError, authority};
 use crate::sys::Stamp;
 
-/// As many targets are remembered for a shorter handshake the next time.
+/// The maximum number of targets that are remembered for a shorter handshake the next time.
 const REMEMBERED: usize = 256;
 
 /// What TLS towards targets is made of.

@@ -10,7 +10,7 @@ use super::{LookUp, LookUpError, Token, TokenSource, settled};
 use crate::address::Address;
 use crate::sys::OffWorker;
 
-/// The most bytes of such a file.
+/// The maximum number of bytes of such a file.
 const MAX_SIZE: u64 = 4096;
 
 /// A directory of files that are named by tokens.

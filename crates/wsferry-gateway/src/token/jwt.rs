@@ -1,4 +1,4 @@
-//! Tokens that say themselves where they lead (`--token-plugin JWTTokenApi`): JSON Web Tokens with
+//! Tokens that carry their target (`--token-plugin JWTTokenApi`): JSON Web Tokens with
 //! the claims `host` and `port`, believed if they are signed with the key of a file.
 
 use std::io::{self, Read as _};
@@ -17,7 +17,7 @@ use crate::events::{Events, PluginEvent, Shown};
 use crate::sys::{OffWorker, Stamp, open_file};
 use crate::token::jose::{Key, KeyError};
 
-/// The most bytes of a key file that are read.
+/// The maximum number of bytes of a key file.
 const MAX_SIZE: u64 = 64 * 1024;
 
 /// Why a key file is of no use.

@@ -14,9 +14,9 @@ use crate::address::Address;
 use crate::events::{Events, PluginEvent};
 use crate::sys::{Stamp, open_file};
 
-/// The most bytes of a token file. A hundred thousand entries have a few megabytes.
+/// The maximum number of bytes of a token file. A hundred thousand entries have a few megabytes.
 const MAX_SIZE: u64 = 256 << 20;
-/// As many broken lines of a file are told one by one.
+/// The maximum number of broken lines of a file that are reported one by one.
 const MAX_TOLD: usize = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -46,7 +46,7 @@ use crate::error::StartError;
 use crate::events::Events;
 use crate::net::{HttpClient, Redirects, Resolver};
 
-/// The most bytes a token may have; a longer one is on no list. Signed tokens are the longest.
+/// The maximum number of bytes of a token; a longer one is unknown. Signed tokens are the longest.
 pub const MAX_LENGTH: usize = 8 * 1024;
 
 /// A word that a client gave. It is a secret: its text is never logged.
@@ -78,18 +78,18 @@ impl fmt::Debug for Token {
 /// Why a token leads nowhere.
 #[derive(Debug, Error)]
 pub enum LookUpError {
-    /// The source does not know it. The reason is for the log only: clients are told all the same.
+    /// The source does not know it. The reason is for the log only: all clients get the same answer.
     #[error("the token is not known: {0}")]
     Unknown(String),
-    /// The source cannot be asked: nobody is let in, and the client may come again.
+    /// The source cannot be asked: nobody is let in, and the client may try again.
     #[error("the token source cannot be asked: {0}")]
     Unavailable(String),
 }
 
-/// What a look-up comes to, later.
+/// The outcome of a look-up, later.
 pub type LookUp<'a> = Pin<Box<dyn Future<Output = Result<Address, LookUpError>> + Send + 'a>>;
 
-/// Work of a source that comes to nothing that its caller could use.
+/// Work of a source without a result for its caller.
 pub type Looking<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// Where tokens lead.
