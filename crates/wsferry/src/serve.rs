@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use wsferry_gateway::config::{Config, DestinationSettings};
 use wsferry_gateway::gateway::{Gateway, Given, Handle};
 
-use crate::args::{Command, Gate};
+use crate::args::{Command, Options};
 use crate::pid_file::PidFile;
 use crate::process::Process;
 use crate::signals::Signals;
@@ -21,13 +21,13 @@ use crate::{banner, daemon, demo, given, log, notify, output};
 pub(crate) fn run(command: Command) -> Result<ExitCode> {
     wsferry_gateway::sys::raise_descriptor_limit();
     match command {
-        Command::Gate(gate) if gate.process.daemon => match daemon::begin()? {
+        Command::Run(options) if options.process.daemon => match daemon::begin()? {
             #[cfg(unix)]
             daemon::Role::Starter => Ok(ExitCode::SUCCESS),
             #[cfg(unix)]
-            daemon::Role::Daemon => on_runtime(true, |signals| run_gateway(*gate, signals)),
+            daemon::Role::Daemon => on_runtime(true, |signals| run_gateway(*options, signals)),
         },
-        Command::Gate(gate) => on_runtime(false, |signals| run_gateway(*gate, signals)),
+        Command::Run(options) => on_runtime(false, |signals| run_gateway(*options, signals)),
         Command::Demo(demo) => on_runtime(false, |signals| demo::run(demo, signals)),
         Command::Replay(replay) if replay.dump => replay.show(),
         Command::Replay(replay) => on_runtime(false, |signals| replay.run(signals)),
@@ -70,8 +70,8 @@ pub(crate) async fn aside<T: Send + 'static>(
 }
 
 /// `wsferry LISTEN TARGET`.
-async fn run_gateway(gate: Gate, signals: Signals) -> Result<ExitCode> {
-    let Gate { config, log, process } = gate;
+async fn run_gateway(options: Options, signals: Signals) -> Result<ExitCode> {
+    let Options { config, log, process } = options;
     let log = Arc::new(log);
     let begun = aside(&signals.stop, {
         let log = Arc::clone(&log);

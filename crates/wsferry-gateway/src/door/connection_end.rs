@@ -6,8 +6,8 @@ use http::StatusCode;
 use wsferry_proto::head::Fault;
 
 use super::head_reader::HeadReader;
-use super::refusal::FAREWELL;
-use crate::net::Farewell;
+use super::refusal::SHUTDOWN_WITHIN;
+use crate::net::Shutdown;
 
 /// How long an idle connection may take to end when its permit is needed elsewhere.
 const EVICTED: Duration = Duration::from_millis(200);
@@ -49,13 +49,13 @@ impl ConnectionEnd {
     }
 
     /// How the socket is left, and within which time.
-    pub(super) const fn farewell(self) -> (Farewell, Duration) {
+    pub(super) const fn shut_down(self) -> (Shutdown, Duration) {
         match self {
-            Self::Failed => (Farewell::Drop, FAREWELL),
-            Self::Slow => (Farewell::Abort, FAREWELL),
-            Self::Evicted => (Farewell::Polite, EVICTED),
+            Self::Failed => (Shutdown::Immediate, SHUTDOWN_WITHIN),
+            Self::Slow => (Shutdown::Reset, SHUTDOWN_WITHIN),
+            Self::Evicted => (Shutdown::Graceful, EVICTED),
             Self::Done | Self::Fault(_) | Self::HeadTimeout | Self::Silence => {
-                (Farewell::Polite, FAREWELL)
+                (Shutdown::Graceful, SHUTDOWN_WITHIN)
             }
         }
     }

@@ -145,7 +145,7 @@ impl Guard {
         let waited = self.pace.waits();
         if written.is_pending() {
             self.in_flight.set_waiting(true);
-            let taken = self.reader.stream.taken();
+            let taken = self.reader.stream.peer_progress();
             return match self.pace.poll_wait(cx, taken) {
                 Poll::Ready(()) => self.close(ConnectionEnd::Slow),
                 Poll::Pending => Poll::Pending,
@@ -162,7 +162,7 @@ impl Guard {
     /// To be called before a write: afterwards there is no telling how much the client took.
     fn look(&mut self) {
         if self.pace.waits() {
-            let taken = self.reader.stream.taken();
+            let taken = self.reader.stream.peer_progress();
             self.pace.look(taken);
         }
     }

@@ -12,7 +12,7 @@ use crate::events::DoorEvent;
 use crate::net::Stream;
 
 /// How long a refused client may take to read its answer, and to close its connection.
-pub(super) const FAREWELL: Duration = Duration::from_secs(2);
+pub(super) const SHUTDOWN_WITHIN: Duration = Duration::from_secs(2);
 
 /// A TLS record with the fatal alert `internal_error` (RFC 8446 §6): the one that says nothing about
 /// the client. Before a handshake there is no key, so it is sent as it is.
@@ -50,5 +50,5 @@ pub(super) async fn alert(
 }
 
 async fn write(stream: &mut Stream, answer: &[u8]) {
-    let _ = timeout(FAREWELL, stream.write_all(answer)).await;
+    let _ = timeout(SHUTDOWN_WITHIN, stream.write_all(answer)).await;
 }

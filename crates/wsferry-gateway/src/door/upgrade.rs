@@ -16,7 +16,7 @@ use super::decide::Accepted;
 use super::head_reader::HeadReader;
 use super::permits::Held;
 use super::{Door, answer, decide};
-use crate::net::{Stream, farewell};
+use crate::net::{Stream, shut_down};
 use crate::session::Joining;
 
 /// Answers a request for a session: 101, or a refusal, which ends the connection.
@@ -61,8 +61,8 @@ pub(super) async fn serve(
             write(&mut stream, &bytes, limit).await.err().unwrap_or(ConnectionEnd::Done)
         }
     };
-    let (how, patience) = end.farewell();
-    farewell(stream, how, patience).await;
+    let (how, patience) = end.shut_down();
+    shut_down(stream, how, patience).await;
     None
 }
 

@@ -15,7 +15,7 @@ use super::refusal::{TLS_HANDSHAKE, alert, refuse};
 use super::secure::secure;
 use super::{Door, Sessions, files, upgrade};
 use crate::client::ClientAddress;
-use crate::net::{Stream, farewell};
+use crate::net::{Stream, shut_down};
 use crate::session::Joining;
 
 /// A connection that speaks HTTP/1.1, with TLS or without. It yields one session, or none.
@@ -124,6 +124,6 @@ async fn leave(
         }
     }
     held.answered();
-    let (how, patience) = end.farewell();
-    farewell(stream, how, patience).await;
+    let (how, patience) = end.shut_down();
+    shut_down(stream, how, patience).await;
 }

@@ -59,7 +59,7 @@ pub(super) fn only(
 }
 
 /// A connection's place among those that there may be. Its sessions share it.
-struct Place {
+struct ConnectionPermit {
     _permit: OwnedSemaphorePermit,
     /// Stops the gateway when the connection ends.
     _last: Option<DropGuard>,
@@ -76,8 +76,8 @@ fn admit(
     let connection = Arc::clone(&state.connections).try_acquire_owned();
     let handshake = Arc::clone(&state.handshakes).try_acquire_owned().ok();
     if let (Ok(permit), Some(handshake)) = (connection, handshake) {
-        let place = Place { _permit: permit, _last: last };
-        state.tasks.spawn(serve(Arc::clone(state), door, stream, client, place, handshake));
+        let permit = ConnectionPermit { _permit: permit, _last: last };
+        state.tasks.spawn(serve(Arc::clone(state), door, stream, client, permit, handshake));
     } else if let Ok(waiting) = Arc::clone(&state.turned_away).try_acquire_owned() {
         state.tasks.spawn(make_room(Arc::clone(state), door, stream, client, last, waiting));
     }
@@ -98,8 +98,8 @@ async fn make_room(
             timeout(ROOM_WITHIN, Arc::clone(&state.connections).acquire_owned()).await
     {
         drop(waiting);
-        let place = Place { _permit: permit, _last: last };
-        serve(state, door, stream, client, place, handshake).await;
+        let permit = ConnectionPermit { _permit: permit, _last: last };
+        serve(state, door, stream, client, permit, handshake).await;
     } else {
         door::turn_away(stream, client, &door).await;
     }
@@ -112,25 +112,25 @@ async fn serve(
     door: Door,
     stream: Stream,
     client: ClientAddress,
-    place: Place,
+    permit: ConnectionPermit,
     handshake: OwnedSemaphorePermit,
 ) {
-    let place = Arc::new(place);
+    let permit = Arc::new(permit);
     let mut sessions = WebSocketDoor::new(stream, client, handshake, door);
     while let Some(joining) = sessions.next().await {
-        state.tasks.spawn(run_session(Arc::clone(&state), joining, Arc::clone(&place)));
+        state.tasks.spawn(run_session(Arc::clone(&state), joining, Arc::clone(&permit)));
     }
 }
 
 fn run_session(
     state: Arc<State>,
     joining: Joining,
-    place: Arc<Place>,
+    permit: Arc<ConnectionPermit>,
 ) -> impl Future<Output = ()> + Send {
     let id = state.next_session.fetch_add(1, Ordering::Relaxed);
     let session = Box::new(Session { id, joining, events: state.door.events.clone() });
     let session = session.run(Arc::clone(&state.drain));
-    Running { session, _counted: Counted::new(state), _place: place }
+    Running { session, _counted: Counted::new(state), _permit: permit }
 }
 
 pin_project! {
@@ -140,7 +140,7 @@ pin_project! {
         #[pin]
         session: F,
         _counted: Counted,
-        _place: Arc<Place>,
+        _permit: Arc<ConnectionPermit>,
     }
 }
 

@@ -1,10 +1,10 @@
 //! Sockets: what the floors above need of the network, with the platform's differences kept in here.
 
-mod farewell;
 mod http;
 mod listen;
 mod resolve;
 mod secured;
+mod shutdown;
 mod socket;
 mod socket_file;
 #[cfg(unix)]
@@ -22,11 +22,11 @@ pub fn pipes(limit: u64) -> usize {
     usize::try_from(limit / 16).unwrap_or(usize::MAX).min(PIPES)
 }
 
-pub use farewell::{Farewell, Leaving, farewell};
 pub use http::{HttpClient, HttpError, LONGEST_BODY, Redirects, Reply, http_server};
 pub use listen::{Listener, bind, resolve_listen};
 pub use resolve::{ResolveError, Resolver};
 pub use secured::Secured;
+pub use shutdown::{Leaving, Shutdown, shut_down};
 pub use socket::Socket;
 pub use socket_file::SocketFile;
 #[cfg(unix)]

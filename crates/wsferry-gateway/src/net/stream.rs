@@ -181,7 +181,7 @@ impl Stream {
 
     /// A number that grows when the other machine takes bytes, for as long as a write is blocked: what
     /// looks like a stall may be a slow reader of what the system holds.
-    pub fn taken(&self) -> u64 {
+    pub fn peer_progress(&self) -> u64 {
         let written = match self {
             Self::Plain(_) => u64::MAX,
             Self::Tls(stream) => stream.written(),

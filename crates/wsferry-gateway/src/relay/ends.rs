@@ -8,7 +8,7 @@ use super::deframe::ClientEnd;
 use super::enframe::TargetEnd;
 use super::{Ended, Relay};
 use crate::error::words;
-use crate::net::{Farewell, Stream};
+use crate::net::{Shutdown, Stream};
 use crate::outcome::{Cause, Direction};
 
 /// How far a session is with its end; each step has one deadline at most.
@@ -117,9 +117,9 @@ impl Relay {
             return;
         }
         let Some(target) = self.target.take() else { return };
-        match self.target_farewell() {
-            Farewell::Abort => target.abort(),
-            Farewell::Acknowledged if is_behind(&target) => {
+        match self.target_shutdown() {
+            Shutdown::Reset => target.abort(),
+            Shutdown::Acknowledged if is_behind(&target) => {
                 self.target = Some(target);
                 self.target_look = now.checked_add(TARGET_LOOK);
             }
@@ -173,7 +173,7 @@ impl Relay {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         [
-            self.machine.poll_timeout().map(|at| self.beat.after(at)),
+            self.machine.poll_timeout().map(|at| self.ping_schedule.after(at)),
             self.deframe.stall.deadline(),
             self.enframe.stall.deadline(),
             self.ending_deadline(),
@@ -200,7 +200,7 @@ impl Relay {
                 self.wait_for_client();
             }
         }
-        let taken = |stream: &Option<Stream>| stream.as_ref().map_or(0, Stream::taken);
+        let taken = |stream: &Option<Stream>| stream.as_ref().map_or(0, Stream::peer_progress);
         if self.deframe.stall.elapsed(now, || taken(&self.target)) {
             self.close(now, Cause::WriteTimeout(Direction::ToTarget));
             self.deframe.stall.progress();
@@ -275,13 +275,13 @@ impl Relay {
     }
 
     pub(super) fn end(&mut self, now: Instant) -> Ended {
-        let target_farewell = self.target_farewell();
+        let target_shutdown = self.target_shutdown();
         let cause = self.cause.take().unwrap_or(Cause::ClientLost(String::new()));
         let close_code = self.close_code(&cause);
-        let client_farewell = match &self.deframe.end {
-            Some(ClientEnd::Lost(_)) => Farewell::Drop,
-            _ if self.enframe.broken.is_some() => Farewell::Drop,
-            _ => Farewell::Polite,
+        let client_shutdown = match &self.deframe.end {
+            Some(ClientEnd::Lost(_)) => Shutdown::Immediate,
+            _ if self.enframe.broken.is_some() => Shutdown::Immediate,
+            _ => Shutdown::Graceful,
         };
         // What the client closed, or broke, is over when its time is. One that answered our Close in
         // time gets as long again to end its connection.
@@ -297,19 +297,19 @@ impl Relay {
             to_client: self.enframe.bytes,
             is_cut: self.is_cut,
             leave_by,
-            client: self.client.take().map(|client| (client, client_farewell)),
-            target: self.target.take().map(|target| (target, target_farewell)),
+            client: self.client.take().map(|client| (client, client_shutdown)),
+            target: self.target.take().map(|target| (target, target_shutdown)),
         }
     }
 
     /// How the target is left, when it has got all that it will get.
-    fn target_farewell(&self) -> Farewell {
+    fn target_shutdown(&self) -> Shutdown {
         let has_ended = matches!(self.cause, Some(Cause::TargetClosed | Cause::TargetFailed(_)));
         match &self.deframe.broken {
-            _ if self.deframe.was_cut => Farewell::Abort,
-            Some(_) => Farewell::Drop,
-            None if has_ended => Farewell::Drop,
-            None => Farewell::Acknowledged,
+            _ if self.deframe.was_cut => Shutdown::Reset,
+            Some(_) => Shutdown::Immediate,
+            None if has_ended => Shutdown::Immediate,
+            None => Shutdown::Acknowledged,
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use wsferry_proto::{Connection, Kind, MAX_CONTROL_FRAME, whole_characters};
 
 use super::buffer::{Buffer, HEAD_ROOM, LARGE_CHUNK, Pending, Size};
-use super::long::{Gait, LongFrames, SMALL, is_unsupported};
+use super::long::{LongFrames, SMALL, SpliceMode, is_unsupported};
 use super::stall::Stall;
 use super::{CHUNKS_PER_TURN, Settings, Turn};
 use crate::net::{Pipe, Stream};
@@ -32,7 +32,7 @@ pub(super) struct Enframe {
     pending: Option<Pending>,
     /// Long frames that are to be written, or the rest of them.
     long: Option<LongFrames>,
-    gait: Gait,
+    splice_mode: SpliceMode,
     /// No message has more bytes.
     max_message: usize,
     /// How much is read at once.
@@ -69,7 +69,7 @@ impl Enframe {
         Self {
             pending: None,
             long: None,
-            gait: if may_splice { Gait::Copied(0) } else { Gait::NeverSpliced },
+            splice_mode: if may_splice { SpliceMode::Copied(0) } else { SpliceMode::NeverSpliced },
             max_message,
             size: Size::Small,
             payload: 0,
@@ -161,7 +161,7 @@ impl Enframe {
                 return Poll::Ready(Turn::More);
             }
             chunks += 1;
-            let ended = if self.gait.is_spliced() {
+            let ended = if self.splice_mode.is_spliced() {
                 self.poll_target_long(cx, target)
             } else {
                 self.poll_target(cx, target, machine, tap)
@@ -240,14 +240,14 @@ impl Enframe {
     /// Takes what the target has sent into a pipe: whether the target ended.
     fn poll_target_long(&mut self, cx: &mut Context<'_>, target: &mut Stream) -> Poll<bool> {
         let Some(mut pipe) = Pipe::take() else {
-            self.gait = Gait::Copied(0); // all are in use: perhaps later
+            self.splice_mode = SpliceMode::Copied(0); // all are in use: perhaps later
             return Poll::Ready(false);
         };
         match ready!(pipe.poll_fill(cx, target, self.max_message)) {
             Ok(0) => return self.ended(TargetEnd::Complete),
-            Ok(length) => self.gait.spliced(length),
+            Ok(length) => self.splice_mode.spliced(length),
             Err(error) if is_unsupported(&error) => {
-                self.gait = Gait::NeverSpliced;
+                self.splice_mode = SpliceMode::NeverSpliced;
                 return Poll::Ready(false);
             }
             Err(error) => return self.ended(TargetEnd::Failed(error)),
@@ -274,7 +274,7 @@ impl Enframe {
             Err(error) => return self.ended(TargetEnd::Failed(error)),
             Ok(length) => self.read_on(cx, target, &mut buffer, start + length),
         };
-        self.gait.copied(end - start);
+        self.splice_mode.copied(end - start);
         self.size = Size::after(end - start);
         let end = match self.kind {
             Kind::Binary => end,

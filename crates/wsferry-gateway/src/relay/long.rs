@@ -19,7 +19,7 @@ const SMALL_IN_A_ROW: u8 = 4;
 
 /// Whether a stream is a long one, judged by what came of it lately.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Gait {
+pub(super) enum SpliceMode {
     /// It may become one: so many long chunks came in a row.
     Copied(u8),
     /// It is one: so many small frames came in a row.
@@ -28,7 +28,7 @@ pub(super) enum Gait {
     NeverSpliced,
 }
 
-impl Gait {
+impl SpliceMode {
     /// A chunk was copied.
     pub(super) const fn copied(&mut self, length: usize) {
         if let Self::Copied(full) = self {

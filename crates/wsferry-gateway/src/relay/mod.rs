@@ -12,13 +12,13 @@
 //!
 //! How an end on one side becomes an end on the other is in `ends.rs`, a rule a line.
 
-mod beat;
 mod buffer;
 mod deframe;
 mod drain;
 mod ends;
 mod enframe;
 mod long;
+mod ping_schedule;
 mod stall;
 
 use std::future::poll_fn;
@@ -29,15 +29,15 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 use wsferry_proto::{Connection, KeepAlive, Kind, Role};
 
-use beat::Beat;
 pub use buffer::CHUNK;
 use deframe::Deframe;
 pub use drain::Drain;
 use ends::Ending;
 use enframe::Enframe;
+use ping_schedule::PingSchedule;
 pub(crate) use stall::Stall;
 
-use crate::net::{Farewell, Stream};
+use crate::net::{Shutdown, Stream};
 use crate::outcome::Cause;
 use crate::tap::Tap;
 
@@ -119,9 +119,9 @@ pub struct Ended {
     /// Until when both sides are to be left.
     pub leave_by: Instant,
     /// The client, if it is still there, and how to leave it.
-    pub client: Option<(Stream, Farewell)>,
+    pub client: Option<(Stream, Shutdown)>,
     /// The target, if there is one and it is still there, and how to leave it.
-    pub target: Option<(Stream, Farewell)>,
+    pub target: Option<(Stream, Shutdown)>,
 }
 
 /// One session's two directions.
@@ -135,7 +135,7 @@ pub struct Relay {
     machine: Connection,
     deframe: Deframe,
     enframe: Enframe,
-    beat: Beat,
+    ping_schedule: PingSchedule,
     linger: Duration,
     close_timeout: Duration,
     /// The first thing that ended the session.
@@ -172,7 +172,7 @@ impl Relay {
             machine: settings.machine(),
             deframe: Deframe::new(early, stall),
             enframe: Enframe::new(settings, may_splice, stall),
-            beat: Beat::of(settings.keep_alive),
+            ping_schedule: PingSchedule::of(settings.keep_alive),
             linger: settings.linger,
             close_timeout: settings.close_timeout,
             cause: None,

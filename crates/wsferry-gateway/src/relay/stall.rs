@@ -44,7 +44,7 @@ impl Stall {
     }
 
     /// Looks, if it is time to: whether to give up. `taken` is how far the other machine has come
-    /// ([`Stream::taken`](crate::net::Stream::taken)).
+    /// ([`Stream::peer_progress`](crate::net::Stream::peer_progress)).
     pub(crate) fn elapsed(&mut self, now: Instant, taken: impl FnOnce() -> u64) -> bool {
         if self.next_look.is_none_or(|look| now < look) {
             return false;

@@ -14,7 +14,7 @@ use wsferry_proto::{
 };
 
 use crate::error::words;
-use crate::net::{Farewell, Stream};
+use crate::net::{Shutdown, Stream};
 use crate::outcome::{Cause, Direction};
 use crate::relay::{self, CHUNK, Ended, Stall};
 
@@ -95,7 +95,7 @@ impl Talk {
     /// Looks at the clock: why the session ends, if it does.
     fn look(&mut self, interrupts: bool) -> Result<(), Cause> {
         let now = Instant::now();
-        if self.stall.elapsed(now, || self.client.taken()) {
+        if self.stall.elapsed(now, || self.client.peer_progress()) {
             return Err(Cause::WriteTimeout(Direction::ToClient));
         }
         let held_back = !self.is_idle() && (!interrupts || self.machine.is_paused());
@@ -251,10 +251,10 @@ impl Talk {
             _ => 1006,
         };
         let how = match cause {
-            Cause::WriteTimeout(_) => Farewell::Abort,
-            _ if is_cut => Farewell::Abort,
-            Cause::ClientLost(_) | Cause::KeepAliveTimeout => Farewell::Drop,
-            _ => Farewell::Polite,
+            Cause::WriteTimeout(_) => Shutdown::Reset,
+            _ if is_cut => Shutdown::Reset,
+            Cause::ClientLost(_) | Cause::KeepAliveTimeout => Shutdown::Immediate,
+            _ => Shutdown::Graceful,
         };
         let (to_target, to_client) = payload;
         let client = Some((self.client, how));

@@ -4,9 +4,9 @@ mod aliases;
 mod blanks;
 mod called;
 mod environment;
-mod gate;
 mod hints;
 mod notes;
+mod options;
 mod own_port;
 mod pairs;
 mod replay;
@@ -26,13 +26,13 @@ use crate::process::Process;
 use crate::process_name;
 use called::Called;
 use environment::Environment;
-use gate::TypedGate;
+use options::TypedOptions;
 pub(crate) use replay::Replay;
 
 /// What to do.
 pub(crate) enum Command {
     /// Run a gateway.
-    Gate(Box<Gate>),
+    Run(Box<Options>),
     /// Show the whole story in one process.
     Demo(Demo),
     /// Play a recording back.
@@ -40,7 +40,7 @@ pub(crate) enum Command {
 }
 
 /// A gateway to be run.
-pub(crate) struct Gate {
+pub(crate) struct Options {
     pub(super) config: Config,
     pub(super) log: Log,
     pub(super) process: Process,
@@ -73,7 +73,7 @@ struct Typed {
     #[command(subcommand)]
     subcommand: Option<Other>,
     #[command(flatten)]
-    gate: TypedGate,
+    options: TypedOptions,
 }
 
 /// The same in websockify's place: every word is an option or an address.
@@ -93,7 +93,7 @@ struct Typed {
 )]
 struct TypedWebsockify {
     #[command(flatten)]
-    gate: TypedGate,
+    options: TypedOptions,
 }
 
 #[derive(Subcommand)]
@@ -128,7 +128,7 @@ pub(crate) fn parse() -> Command {
             match typed.subcommand {
                 Some(Other::Demo(demo)) => Command::Demo(demo),
                 Some(Other::Replay(replay)) => Command::Replay(replay),
-                None => gate::<Typed>(typed.gate, called, &environment),
+                None => checked::<Typed>(typed.options, called, &environment),
             }
         }
         Called::Websockify => {
@@ -137,14 +137,18 @@ pub(crate) fn parse() -> Command {
             let command = TypedWebsockify::command().mut_args(|arg| arg.hide_short_help(false));
             let words = blanks::left_out(&command, shortened::in_full(&command, words));
             let (typed, environment) = read::<TypedWebsockify>(&command, &words, called);
-            gate::<TypedWebsockify>(typed.gate, called, &environment)
+            checked::<TypedWebsockify>(typed.options, called, &environment)
         }
     }
 }
 
-fn gate<T: CommandFactory>(typed: TypedGate, called: Called, environment: &Environment) -> Command {
+fn checked<T: CommandFactory>(
+    typed: TypedOptions,
+    called: Called,
+    environment: &Environment,
+) -> Command {
     match typed.valid(called) {
-        Ok(gate) => Command::Gate(Box::new(gate)),
+        Ok(options) => Command::Run(Box::new(options)),
         Err(misuse) => {
             let misuse = environment.explain(misuse);
             T::command().error(ErrorKind::ValueValidation, misuse).exit()

@@ -5,9 +5,9 @@ use wsferry_gateway::config::{self, DestinationSettings};
 use wsferry_gateway::tls::Ciphers;
 use wsferry_gateway::token;
 
-use super::gate::TypedGate;
+use super::options::TypedOptions;
 
-impl TypedGate {
+impl TypedOptions {
     /// What is accepted without effect.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();

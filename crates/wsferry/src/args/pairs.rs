@@ -3,9 +3,9 @@
 use wsferry_gateway::relay::LONGEST_CHARACTER;
 
 use super::called::{Called, Misuse};
-use super::gate::TypedGate;
+use super::options::TypedOptions;
 
-impl TypedGate {
+impl TypedOptions {
     /// Options that make no sense without another one, or with it.
     pub(super) fn check_pairs(&self, called: Called) -> Result<(), Misuse> {
         let needs = [

@@ -18,10 +18,10 @@ use wsferry_gateway::web::Files;
 use wsferry_gateway::wrap::{self, SourcePort, WrapMode};
 use wsferry_proto::Kind;
 
-use super::Gate;
+use super::Options;
 use super::called::{Called, Misuse};
-use super::gate::{Send, TypedDial, TypedGate, WrapMode as TypedWrapMode};
 use super::hints::{self, Expected};
+use super::options::{Send, TypedDial, TypedOptions, WrapMode as TypedWrapMode};
 use super::{notes, own_port};
 use crate::log::Settings as Log;
 use crate::process::Process;
@@ -36,9 +36,9 @@ const CROSS_ORIGIN_EMBEDDER_POLICY: HeaderName =
 /// The certificate that websockify takes when none is named.
 const USUAL_CERTIFICATE: &str = "self.pem";
 
-impl TypedGate {
+impl TypedOptions {
     /// What the program uses.
-    pub(super) fn valid(mut self, called: Called) -> Result<Gate, Misuse> {
+    pub(super) fn valid(mut self, called: Called) -> Result<Options, Misuse> {
         self.check_pairs(called)?;
         let mut notes = self.notes();
         let auth_plugin = self.auth_plugin()?;
@@ -81,7 +81,7 @@ impl TypedGate {
             notes,
         };
         let process = Process { daemon: self.daemon, pid_file: self.pid_file.take().map(absolute) };
-        Ok(Gate { config, log, process })
+        Ok(Options { config, log, process })
     }
 
     fn auth_plugin(&mut self) -> Result<Option<PluginSettings>, Misuse> {

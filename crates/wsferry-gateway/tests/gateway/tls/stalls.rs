@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use wsferry_gateway::net::{Farewell, Stream, farewell};
+use wsferry_gateway::net::{Shutdown, Stream, shut_down};
 use wsferry_gateway::tls::{Acceptor, ConnectorSettings};
 use wsferry_testkit::patience::{soon, within};
 use wsferry_testkit::pki::Pki;
@@ -230,6 +230,6 @@ async fn a_client_that_takes_nothing_any_more_is_left_when_its_time_is_over() {
     let idle = dialing.await.unwrap();
     assert!(flood(&mut stream, DOWN).await > 0);
     // The end of TLS cannot be sent: the socket is full.
-    soon(farewell(stream, Farewell::Polite, Duration::from_millis(200))).await;
+    soon(shut_down(stream, Shutdown::Graceful, Duration::from_millis(200))).await;
     drop(idle);
 }

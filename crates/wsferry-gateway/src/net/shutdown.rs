@@ -14,20 +14,20 @@ use super::Stream;
 
 /// How to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Farewell {
+pub enum Shutdown {
     /// FIN, then wait for the other side to end.
-    Polite,
+    Graceful,
     /// FIN was sent already: wait only until the other machine has acknowledged everything.
     Acknowledged,
     /// Close at once: the other side is gone, or has ended already.
-    Drop,
+    Immediate,
     /// RST: the stream was cut, and must not look complete.
-    Abort,
+    Reset,
 }
 
 /// Leaves `stream` within `patience`. What the other machine has not taken then is left to the
 /// system.
-pub async fn farewell(stream: Stream, how: Farewell, patience: Duration) {
+pub async fn shut_down(stream: Stream, how: Shutdown, patience: Duration) {
     let mut leaving = Leaving::new(stream, how, Instant::now() + patience);
     leaving.deliver().await;
     leaving.end().await;
@@ -44,7 +44,7 @@ const LONGEST_STEP: Duration = Duration::from_millis(128);
 pub struct Leaving {
     /// Taken when it is left.
     stream: Option<Stream>,
-    how: Farewell,
+    how: Shutdown,
     until: Instant,
     /// FIN was sent.
     is_finished: bool,
@@ -54,16 +54,16 @@ pub struct Leaving {
 
 impl Leaving {
     /// Begins to leave; after `until` nothing is waited for.
-    pub fn new(stream: Stream, how: Farewell, until: Instant) -> Self {
-        let is_finished = how == Farewell::Acknowledged;
+    pub fn new(stream: Stream, how: Shutdown, until: Instant) -> Self {
+        let is_finished = how == Shutdown::Acknowledged;
         Self { stream: Some(stream), how, until, is_finished, is_ended: false }
     }
 
     /// Waits until the other machine has taken everything: whether it has, or has ended by itself.
     pub async fn deliver(&mut self) -> bool {
         match self.how {
-            Farewell::Polite | Farewell::Acknowledged => {}
-            Farewell::Drop | Farewell::Abort => return true,
+            Shutdown::Graceful | Shutdown::Acknowledged => {}
+            Shutdown::Immediate | Shutdown::Reset => return true,
         }
         let mut step = FIRST_STEP;
         loop {
@@ -80,12 +80,12 @@ impl Leaving {
     /// Waits until the other side ends too, where that matters, and closes.
     pub async fn end(mut self) {
         match self.how {
-            Farewell::Polite => {
+            Shutdown::Graceful => {
                 let until = self.until;
                 let _ = timeout_at(until, poll_fn(|cx| self.poll_end(cx))).await;
             }
-            Farewell::Acknowledged | Farewell::Drop => {}
-            Farewell::Abort => self.abort(),
+            Shutdown::Acknowledged | Shutdown::Immediate => {}
+            Shutdown::Reset => self.abort(),
         }
     }
 

@@ -27,7 +27,7 @@ const LIMITS: &str = "Limits";
 
 /// What is typed for a gateway.
 #[derive(Args)]
-pub(super) struct TypedGate {
+pub(super) struct TypedOptions {
     /// Where to listen, [HOST:]PORT, without a host on all addresses; and the TCP server to reach,
     /// TARGET:PORT, or echo: for a built-in echo
     #[arg(value_name = "[HOST:]PORT TARGET:PORT")]

@@ -15,9 +15,9 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// The common moments, so far apart; zero: every moment is one. Milliseconds, because every session
 /// has it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Beat(u32);
+pub(super) struct PingSchedule(u32);
 
-impl Beat {
+impl PingSchedule {
     pub(super) fn of(keep_alive: Option<KeepAlive>) -> Self {
         let apart = keep_alive.map_or(Duration::ZERO, |keep_alive| keep_alive.interval / MOMENTS);
         Self(u32::try_from(apart.as_millis()).unwrap_or(u32::MAX))
@@ -42,12 +42,12 @@ mod tests {
     fn sessions_are_asked_at_common_moments_and_never_early() {
         let second = Duration::from_secs(1);
         let keep_alive = KeepAlive { interval: 32 * second, timeout: second };
-        let beat = Beat::of(Some(keep_alive));
+        let beat = PingSchedule::of(Some(keep_alive));
         let start = *START;
         for late in [0, 1, 999] {
             let at = start + 5 * second + Duration::from_millis(late);
             assert_eq!(beat.after(at), start + 6 * second, "{late} ms");
         }
-        assert_eq!(Beat::of(None).after(start), start);
+        assert_eq!(PingSchedule::of(None).after(start), start);
     }
 }
