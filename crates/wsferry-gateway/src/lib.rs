@@ -61,6 +61,7 @@ pub mod session;
 pub mod sys;
 #[doc(hidden)]
 pub mod tap;
+mod timeouts;
 #[doc(hidden)]
 pub mod tls;
 #[doc(hidden)]

@@ -19,7 +19,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -30,9 +29,7 @@ use crate::address::Address;
 use crate::events::{Events, PluginEvent};
 use crate::net::{HttpClient, Reply, http_server};
 use crate::request::Request;
-
-/// A check that takes longer has failed.
-const DEADLINE: Duration = Duration::from_secs(2);
+use crate::timeouts;
 
 const ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
 const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
@@ -209,7 +206,10 @@ impl HttpAuth {
     }
 
     async fn ask(&self, request: &Request<'_>) -> Result<Pass, NoPass> {
-        let reply = self.client.get(&self.settings.url.0, self.question(request), DEADLINE).await;
+        let reply = self
+            .client
+            .get(&self.settings.url.0, self.question(request), timeouts::AUTH_SERVICE)
+            .await;
         let reply = reply.map_err(|error| NoPass::Unasked(error.to_string()))?;
         match reply.status {
             status if status.is_success() => pass(&reply),

@@ -6,11 +6,8 @@ use http::StatusCode;
 use wsferry_proto::head::Fault;
 
 use super::head_reader::HeadReader;
-use super::refusal::SHUTDOWN_WITHIN;
 use crate::net::Shutdown;
-
-/// How long an idle connection may take to end when its permit is needed elsewhere.
-const EVICTED: Duration = Duration::from_millis(200);
+use crate::timeouts;
 
 /// How a connection ends that does not become a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +48,11 @@ impl ConnectionEnd {
     /// How the socket is left, and within which time.
     pub(super) const fn shut_down(self) -> (Shutdown, Duration) {
         match self {
-            Self::Failed => (Shutdown::Immediate, SHUTDOWN_WITHIN),
-            Self::Slow => (Shutdown::Reset, SHUTDOWN_WITHIN),
-            Self::Evicted => (Shutdown::Graceful, EVICTED),
+            Self::Failed => (Shutdown::Immediate, timeouts::REFUSED_CLIENT),
+            Self::Slow => (Shutdown::Reset, timeouts::REFUSED_CLIENT),
+            Self::Evicted => (Shutdown::Graceful, timeouts::EVICTED_CONNECTION),
             Self::Done | Self::Fault(_) | Self::HeadTimeout | Self::Silence => {
-                (Shutdown::Graceful, SHUTDOWN_WITHIN)
+                (Shutdown::Graceful, timeouts::REFUSED_CLIENT)
             }
         }
     }

@@ -20,8 +20,7 @@ use super::in_flight::InFlight;
 use super::pace::Pace;
 use super::permits::{FilePermits, Parked, Permits};
 
-/// How long a connection may wait for its next request.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+use crate::timeouts;
 
 /// The timer for the next head.
 #[derive(Debug)]
@@ -104,7 +103,7 @@ impl Guard {
             return self.close(ConnectionEnd::Evicted);
         }
         if self.until.as_ref().is_none_or(|until| until.is_idle != is_idle) {
-            let limit = if is_idle { KEEP_ALIVE } else { self.header_timeout };
+            let limit = if is_idle { timeouts::NEXT_REQUEST } else { self.header_timeout };
             self.until = Some(Until { is_idle, timer: Box::pin(tokio::time::sleep(limit)) });
         }
         let Some(until) = &mut self.until else { return Poll::Pending };

@@ -1,7 +1,5 @@
 //! Refusals where there is no request to answer.
 
-use std::time::Duration;
-
 use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -10,9 +8,7 @@ use super::{Door, answer};
 use crate::client::ClientAddress;
 use crate::events::DoorEvent;
 use crate::net::Stream;
-
-/// How long a refused client may take to read its answer, and to close its connection.
-pub(super) const SHUTDOWN_WITHIN: Duration = Duration::from_secs(2);
+use crate::timeouts;
 
 /// A TLS record with the fatal alert `internal_error` (RFC 8446 §6): the one that says nothing about
 /// the client. Before a handshake there is no key, so it is sent as it is.
@@ -50,5 +46,5 @@ pub(super) async fn alert(
 }
 
 async fn write(stream: &mut Stream, answer: &[u8]) {
-    let _ = timeout(SHUTDOWN_WITHIN, stream.write_all(answer)).await;
+    let _ = timeout(timeouts::REFUSED_CLIENT, stream.write_all(answer)).await;
 }

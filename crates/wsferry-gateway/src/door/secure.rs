@@ -7,11 +7,12 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::Door;
 use super::caller::Caller;
-use super::refusal::{SHUTDOWN_WITHIN, refuse};
+use super::refusal::refuse;
 use crate::client::ClientAddress;
 use crate::error::words;
 use crate::events::{DoorEvent, Events, Shown};
 use crate::net::{Shutdown, Stream, shut_down};
+use crate::timeouts;
 use crate::tls::common_names;
 
 /// Starts TLS if the first byte says so. Returns the connection and its caller; `None` if the
@@ -35,7 +36,7 @@ pub(super) async fn secure(
             handshake = handshake => handshake,
             () = async {
                 door.state.drain.cancelled().await;
-                sleep(SHUTDOWN_WITHIN).await;
+                sleep(timeouts::REFUSED_CLIENT).await;
             } => return None,
         };
         return match handshake {
@@ -52,7 +53,7 @@ pub(super) async fn secure(
     if door.rules.tls_only {
         let reason = "this port speaks TLS only: use https:// or wss://";
         refuse(door, &mut stream, client, StatusCode::FORBIDDEN, reason, "").await;
-        shut_down(stream, Shutdown::Graceful, SHUTDOWN_WITHIN).await;
+        shut_down(stream, Shutdown::Graceful, timeouts::REFUSED_CLIENT).await;
         return None;
     }
     Some((stream, Caller::plain(client)))
@@ -60,7 +61,7 @@ pub(super) async fn secure(
 
 /// Whether a client that is turned away begins with TLS. One that stays silent does not.
 pub(super) async fn speaks_tls(stream: &Stream) -> bool {
-    matches!(timeout(SHUTDOWN_WITHIN, stream.begins_with_tls()).await, Ok(Ok(true)))
+    matches!(timeout(timeouts::REFUSED_CLIENT, stream.begins_with_tls()).await, Ok(Ok(true)))
 }
 
 /// The outcome of a TLS handshake.
@@ -77,7 +78,7 @@ async fn handshaken(
         Err((error, stream)) => {
             events.tell(DoorEvent::TlsFailed { client, why: Shown(&words(&error)) });
             // The alert is on its way: a reset would overtake it.
-            shut_down(stream, Shutdown::Graceful, SHUTDOWN_WITHIN).await;
+            shut_down(stream, Shutdown::Graceful, timeouts::REFUSED_CLIENT).await;
             None
         }
     }

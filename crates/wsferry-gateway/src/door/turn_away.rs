@@ -3,10 +3,11 @@
 use http::StatusCode;
 
 use super::Door;
-use super::refusal::{SHUTDOWN_WITHIN, alert, refuse};
+use super::refusal::{alert, refuse};
 use super::secure::speaks_tls;
 use crate::client::ClientAddress;
 use crate::net::{Shutdown, Stream, shut_down};
+use crate::timeouts;
 
 /// Answers 503 to one connection too many, without reading what it wants. One that speaks TLS gets an
 /// alert: a handshake would cost what there is too little of.
@@ -17,5 +18,5 @@ pub async fn turn_away(mut stream: Stream, client: ClientAddress, door: &Door) {
     } else {
         refuse(door, &mut stream, client, status, reason, "--max-connections").await;
     }
-    shut_down(stream, Shutdown::Graceful, SHUTDOWN_WITHIN).await;
+    shut_down(stream, Shutdown::Graceful, timeouts::REFUSED_CLIENT).await;
 }

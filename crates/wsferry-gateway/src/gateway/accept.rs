@@ -19,12 +19,10 @@ use crate::door::{self, Door, Sessions, WebSocketDoor};
 use crate::events::{GatewayEvent, Shown};
 use crate::net::{Listener, Stream};
 use crate::session::{Joining, Session};
+use crate::timeouts;
 
 /// How long to wait when the system has no descriptor or no memory for a connection.
 const BACK_OFF: Duration = Duration::from_millis(100);
-/// How long the end of an idle connection is waited for, whose place is needed.
-const ROOM_WITHIN: Duration = Duration::from_secs(1);
-
 /// Accepts until the gateway stops.
 pub(super) async fn run(listener: Listener, id: ListenerId, state: Arc<State>) {
     loop {
@@ -95,7 +93,8 @@ async fn make_room(
     if let Some(handshake) = Arc::clone(&state.handshakes).try_acquire_owned().ok()
         && state.door.files.end_idle()
         && let Ok(Ok(permit)) =
-            timeout(ROOM_WITHIN, Arc::clone(&state.connections).acquire_owned()).await
+            timeout(timeouts::ROOM_FOR_CONNECTION, Arc::clone(&state.connections).acquire_owned())
+                .await
     {
         drop(waiting);
         let permit = ConnectionPermit { _permit: permit, _last: last };

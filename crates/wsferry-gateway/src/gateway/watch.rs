@@ -13,13 +13,11 @@ use tokio::time::{sleep, timeout};
 
 use super::rules::Rules;
 use crate::events::{CertificateEvent, Events, Shown};
+use crate::timeouts;
 use crate::tls::Reload;
 
 /// How often files are looked at.
 const EVERY: Duration = Duration::from_secs(1);
-/// A look that takes longer is told.
-const SLOW: Duration = Duration::from_secs(5);
-
 /// Asks a gateway to look at its files now: certificates, authorities, tokens, keys.
 #[derive(Clone, Debug)]
 pub(super) struct Watched(Arc<watch::Sender<()>>);
@@ -79,8 +77,11 @@ async fn run(
         }
         let look = look.clone();
         let mut looking = spawn_blocking(look);
-        if timeout(SLOW, &mut looking).await.is_err() {
-            events.tell(CertificateEvent::LookIsSlow { what, seconds: SLOW.as_secs() });
+        if timeout(timeouts::LOOK_AT_FILES, &mut looking).await.is_err() {
+            events.tell(CertificateEvent::LookIsSlow {
+                what,
+                seconds: timeouts::LOOK_AT_FILES.as_secs(),
+            });
             let _ = looking.await;
         }
     }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpListener;
@@ -16,12 +15,10 @@ use super::socket::set_options;
 use super::{Resolver, Stream};
 use crate::client::ClientAddress;
 use crate::error::StartError;
+use crate::timeouts;
 
 /// The maximum number of connections that wait to be accepted; the system caps it by its own limit.
 const BACKLOG: i32 = 4096;
-/// How long the name of a listener may take.
-const RESOLVED_WITHIN: Duration = Duration::from_secs(10);
-
 /// A socket that accepts connections.
 #[derive(Debug)]
 pub enum Listener {
@@ -84,7 +81,7 @@ pub async fn resolve_listen(
     }
     let unresolved =
         |reason| StartError::Unresolved { role: "listen host", host: host.to_owned(), reason };
-    let found = timeout(RESOLVED_WITHIN, resolver.addresses(host, port)).await;
+    let found = timeout(timeouts::LISTENER_NAME, resolver.addresses(host, port)).await;
     let found = found.map_err(|_| unresolved("the resolver does not answer".to_owned()))?;
     let mut addresses = found.map_err(|error| unresolved(error.to_string()))?;
     addresses.sort();

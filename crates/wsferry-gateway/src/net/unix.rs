@@ -15,9 +15,7 @@ use super::socket_name::SocketName;
 use super::{Listener, Socket, Stream};
 use crate::client::ClientAddress;
 use crate::error::StartError;
-
-/// How long another process that starts in the same folder may take.
-const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+use crate::timeouts;
 
 /// Binds a Unix socket that has its rights from the first moment. One that a crashed process left
 /// behind is replaced; one that somebody listens on is not.
@@ -50,7 +48,7 @@ pub fn listen_unix(path: &Path, mode: u32) -> Result<Listener, StartError> {
 /// cannot be locked: then only that is not noticed.
 fn lock(folder: &Path) -> Option<File> {
     let folder = File::open(folder).ok()?;
-    let until = Instant::now() + LOCK_PATIENCE;
+    let until = Instant::now() + timeouts::SOCKET_FOLDER_LOCK;
     loop {
         match folder.try_lock() {
             Ok(()) => return Some(folder),

@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -17,14 +16,10 @@ use crate::error::StartError;
 use crate::events::{Events, GatewayEvent};
 use crate::net::Resolver;
 use crate::record::{Recorder, Taps};
+use crate::timeouts;
 use crate::tls::Connector;
 use crate::web::{Files, Web};
 use crate::wrap::Prepared;
-
-/// How long the name of the target may take at the start.
-const RESOLVED_WITHIN: Duration = Duration::from_secs(10);
-/// The same where the gateway starts without it.
-const LOOKED_UP_WITHIN: Duration = Duration::from_secs(2);
 
 /// What all routes of a gateway share.
 #[derive(Clone, Debug)]
@@ -126,7 +121,8 @@ impl Names<'_> {
     /// A name that cannot be looked up is noticed before the first client comes.
     async fn resolve(self, target: &Address) -> Result<(), StartError> {
         let Some((name, port)) = target.name() else { return Ok(()) };
-        let limit = if self.must_resolve { RESOLVED_WITHIN } else { LOOKED_UP_WITHIN };
+        let limit =
+            if self.must_resolve { timeouts::TARGET_NAME } else { timeouts::OPTIONAL_TARGET_NAME };
         let reason = match timeout(limit, self.resolver.addresses(name, port)).await {
             Ok(Ok(_)) => return Ok(()),
             Ok(Err(error)) => error.to_string(),

@@ -3,7 +3,7 @@
 //!
 //! A look-up asks the system whether the file that gave the token has changed, and reads nothing
 //! while it has not. The system is asked away from the runtime's threads: one check and one scan at a
-//! time. Where it does not answer, look-ups end after [`DEADLINE`]. A token that is not known makes it look at every file, at most so often that a
+//! time. Where it does not answer, look-ups end after [`timeouts::TOKEN_FILE_LOOK_UP`]. A token that is not known makes it look at every file, at most so often that a
 //! tenth of a processor is spent on it; meanwhile that look-up waits. So whatever was written before
 //! a look-up counts, with one exception: when two files of a directory have the same token, a change
 //! of the one that did not count is seen within [`OTHERS`].
@@ -21,12 +21,10 @@ use super::scan::{Scanner, Snapshot};
 use super::{LookUp, LookUpError, Looking, Token, TokenSource};
 use crate::address::Address;
 use crate::events::Events;
+use crate::timeouts;
 
 /// How long the other files of a directory go unseen while all tokens are known.
 const OTHERS: Duration = Duration::from_secs(1);
-
-/// A look-up that takes longer has failed. Before that it may wait two seconds for its turn.
-const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Tokens in files that are read again when they have changed.
 #[derive(Debug)]
@@ -107,8 +105,8 @@ struct Files {
 
 /// What comes within the deadline.
 async fn in_time<T>(work: impl Future<Output = Result<T, LookUpError>>) -> Result<T, LookUpError> {
-    timeout(DEADLINE, work).await.unwrap_or_else(|_| {
-        let seconds = DEADLINE.as_secs();
+    timeout(timeouts::TOKEN_FILE_LOOK_UP, work).await.unwrap_or_else(|_| {
+        let seconds = timeouts::TOKEN_FILE_LOOK_UP.as_secs();
         Err(LookUpError::Unavailable(format!("the files were not read within {seconds} s")))
     })
 }

@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -15,9 +14,7 @@ use super::pair;
 use super::{LookUp, LookUpError, Token, TokenSource};
 use crate::address::Address;
 use crate::net::{HttpClient, Reply, http_server};
-
-/// A look-up that takes longer has failed.
-const DEADLINE: Duration = Duration::from_secs(5);
+use crate::timeouts;
 
 /// RFC 3986 §2.3: all but these are encoded, so that a token stays within its part of the URL.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -112,7 +109,7 @@ impl TokenHttp {
         let unknown = |why: String| LookUpError::Unknown(why);
         let url = self.pattern.url(token.as_str());
         let url = url.ok_or_else(|| unknown("it is a path, not a name".to_owned()))?;
-        let reply = self.client.get(&url, HeaderMap::new(), DEADLINE).await;
+        let reply = self.client.get(&url, HeaderMap::new(), timeouts::TOKEN_SERVICE).await;
         let Reply { status, body, .. } =
             reply.map_err(|error| LookUpError::Unavailable(error.to_string()))?;
         if is_trouble(status) {

@@ -4,7 +4,7 @@
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -15,6 +15,7 @@ use crate::address::Address;
 use crate::error::StartError;
 use crate::events::{Events, PluginEvent, Shown};
 use crate::sys::{OffWorker, Stamp, open_file};
+use crate::timeouts;
 use crate::token::jose::{Key, KeyError};
 
 /// The maximum number of bytes of a key file.
@@ -47,9 +48,6 @@ pub(super) fn source(path: PathBuf, events: &Events) -> Result<Arc<dyn TokenSour
     Ok(Arc::new(source.with_events(events)))
 }
 
-/// A look-up that takes longer, because the file system does not answer, has failed.
-const DEADLINE: Duration = Duration::from_secs(3);
-
 /// Signed tokens.
 #[derive(Debug)]
 pub struct TokenJwt {
@@ -67,7 +65,11 @@ impl TokenJwt {
     /// The file cannot be read, or there is no key in it.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, KeyFileError> {
         let file = Arc::new(KeyFile::open(path.into())?);
-        Ok(Self { file, file_system: OffWorker::new(DEADLINE), events: Events::default() })
+        Ok(Self {
+            file,
+            file_system: OffWorker::new(timeouts::KEY_LOOK_UP),
+            events: Events::default(),
+        })
     }
 
     /// Tells these what is wrong with a file that has changed.

@@ -11,7 +11,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, LOCATION, RANGE};
 use http::request::Parts;
@@ -19,12 +18,10 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::events::{DoorEvent, Events, Shown};
 use crate::sys::{Beneath, OffWorker, Stuck, open_beneath};
+use crate::timeouts;
 use listing::Listings;
 use opened::Opened;
 use response::Body;
-
-/// A file system look-up that takes longer has failed.
-const DEADLINE: Duration = Duration::from_secs(5);
 
 /// What is served beside WebSocket.
 #[derive(Clone, Debug)]
@@ -71,7 +68,7 @@ impl Web {
         };
         Ok(Self {
             files,
-            file_system: OffWorker::new(DEADLINE),
+            file_system: OffWorker::new(timeouts::STATIC_FILE),
             listings: Listings::default(),
             events: events.clone(),
             told_not_listed: Arc::default(),

@@ -29,6 +29,7 @@ use crate::dial::Startup;
 use crate::error::StartError;
 use crate::events::{Events, ProgramEvent, Shown};
 use crate::sys::{self, Group, ReservedPort};
+use crate::timeouts;
 use ends::Ends;
 use spawner::Spawner;
 
@@ -37,9 +38,6 @@ const LOOK: Duration = Duration::from_millis(20);
 /// The same while nobody waits. Its number may be given to others once it is empty, so it is not
 /// kept for long.
 const LOOK_AT_EASE: Duration = Duration::from_secs(1);
-/// What was killed is gone within this time, or hangs in the kernel.
-const KILLED_WITHIN: Duration = Duration::from_secs(1);
-
 /// Which program, and how it is treated.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -305,7 +303,7 @@ impl Wrapped {
         if let Some(group) = &self.group {
             group.kill();
         }
-        let _ = timeout(KILLED_WITHIN, self.gone()).await;
+        let _ = timeout(timeouts::KILLED_PROGRAM, self.gone()).await;
     }
 
     /// Waits until the program and its group have ended.

@@ -31,6 +31,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("tls", 2),
     ("events", 5),
     ("sys", 1),
+    ("timeouts", 0),
     ("client", 1),
     ("error", 1),
     ("outcome", 1),

@@ -12,12 +12,11 @@ use tokio::time::timeout;
 
 use super::super::resolve::Resolver;
 use super::{HttpError, LONGEST_BODY, Redirects, Reply};
+use crate::timeouts;
 use crate::tls::Connector;
 
 /// The maximum number of redirects that are followed, where any are.
 const REDIRECTS: usize = 3;
-/// How long a connection is kept for the next question.
-const IDLE: Duration = Duration::from_secs(60);
 /// The maximum number of connections that are kept: a moment with a thousand clients must not hold a
 /// thousand descriptors.
 const MOST_IDLE: usize = 32;
@@ -72,7 +71,7 @@ impl HttpClient {
             .referer(false)
             .no_proxy()
             .dns_resolver(resolver.clone())
-            .pool_idle_timeout(IDLE)
+            .pool_idle_timeout(timeouts::IDLE_SERVICE_CONNECTION)
             .pool_max_idle_per_host(MOST_IDLE)
             .build()
             .map_err(|error| HttpError::Client(reasons(&error)))?;

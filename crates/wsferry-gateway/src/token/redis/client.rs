@@ -1,7 +1,5 @@
 //! What connects to Redis: one server, a cluster, or the master that sentinels name.
 
-use std::time::Duration;
-
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
@@ -14,9 +12,8 @@ use super::connection::Connection;
 use super::names::Names;
 use super::settings::{Place, Settings};
 use crate::sys::read_file;
+use crate::timeouts;
 
-/// Connecting leaves time for the answer within the deadline of a look-up.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(700);
 /// The maximum number of bytes of a file with authorities.
 const LONGEST_CA_FILE: u64 = 16 << 20;
 
@@ -123,8 +120,8 @@ fn cluster(nodes: Vec<Node>, access: Access, names: &Names) -> RedisResult<Clien
     let nodes = nodes.into_iter().map(|node| access.address(node));
     let mut builder = ClusterClientBuilder::new(nodes)
         .async_dns_resolver(names.clone())
-        .connection_timeout(CONNECT_TIMEOUT)
-        .response_timeout(super::DEADLINE)
+        .connection_timeout(timeouts::REDIS_CONNECTION)
+        .response_timeout(timeouts::REDIS_LOOK_UP)
         .retries(1);
     if let Some(user) = access.user {
         builder = builder.username(user);

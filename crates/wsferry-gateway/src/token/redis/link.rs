@@ -9,11 +9,12 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::client::{CONNECT_TIMEOUT, Client};
+use super::client::Client;
 use super::connection::{Connection, LONGEST_VALUE};
 use super::names::Names;
 use super::{RedisSourceError, Settings};
 use crate::net::Resolver;
+use crate::timeouts;
 
 /// The wait after the first failure to connect; it doubles with each.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -114,7 +115,7 @@ impl Link {
         if !wait.is_zero() {
             return Err(LinkError::Waiting(wait.as_millis()));
         }
-        let connected = timeout(CONNECT_TIMEOUT, state.connect()).await;
+        let connected = timeout(timeouts::REDIS_CONNECTION, state.connect()).await;
         let connected = match connected {
             Ok(connected) => connected.map_err(|error| describe(&error)),
             Err(_) => Err(LinkError::Slow),

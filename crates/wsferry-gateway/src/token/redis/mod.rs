@@ -14,7 +14,6 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use redis::RedisError;
 use serde_json::Value;
@@ -26,6 +25,7 @@ use super::{LookUp, LookUpError, Token, TokenSource};
 use crate::address::Address;
 use crate::error::StartError;
 use crate::net::Resolver;
+use crate::timeouts;
 use link::{Link, LinkError};
 pub use settings::{Settings, SettingsError};
 
@@ -37,9 +37,6 @@ pub(super) fn source(
     let source = TokenRedis::new(settings, resolver.clone()).map_err(StartError::setting)?;
     Ok(Arc::new(source))
 }
-
-/// A look-up that takes longer has failed.
-const DEADLINE: Duration = Duration::from_secs(1);
 
 /// Why there can be no such source. A Redis that is down is no reason.
 #[derive(Debug, Error)]
@@ -85,10 +82,11 @@ impl TokenRedis {
 
     async fn find(&self, token: &Token) -> Result<Address, LookUpError> {
         let key = format!("{}{}", self.prefix, token.as_str());
-        let value = timeout(DEADLINE, self.link.value(&key)).await.unwrap_or_else(|_| {
-            self.link.gave_no_answer();
-            Err(LinkError::Slow)
-        });
+        let value =
+            timeout(timeouts::REDIS_LOOK_UP, self.link.value(&key)).await.unwrap_or_else(|_| {
+                self.link.gave_no_answer();
+                Err(LinkError::Slow)
+            });
         let value = value.map_err(|error| match error {
             LinkError::NoText | LinkError::Long => LookUpError::Unknown(error.to_string()),
             _ => LookUpError::Unavailable(error.to_string()),
