@@ -16,6 +16,7 @@ mod replay;
 mod serve;
 mod signals;
 mod streams;
+#[cfg_attr(not(feature = "syslog"), path = "syslog_off.rs")]
 mod syslog;
 mod wrapping;
 
