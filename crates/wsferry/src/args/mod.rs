@@ -124,7 +124,8 @@ pub(crate) fn parse() -> Command {
     let called = called(&mut words);
     match called {
         Called::Wsferry => {
-            let (typed, environment) = read::<Typed>(&Typed::command(), &words, called);
+            let command = in_two_columns(Typed::command(), &mut words);
+            let (typed, environment) = read::<Typed>(&command, &words, called);
             match typed.subcommand {
                 Some(Other::Demo(demo)) => Command::Demo(demo),
                 Some(Other::Replay(replay)) => Command::Replay(replay),
@@ -140,6 +141,15 @@ pub(crate) fn parse() -> Command {
             checked::<TypedWebsockify>(typed.options, called, &environment)
         }
     }
+}
+
+/// Where `--help` is typed, a command that shows all options in two columns for it, as `-h` shows the
+/// usual ones: clap's long form takes more than twice as many lines to say the same.
+fn in_two_columns(command: clap::Command, words: &mut [OsString]) -> clap::Command {
+    let mut typed = words.iter_mut().skip(1).take_while(|word| *word != "--");
+    let Some(help) = typed.find(|word| *word == "--help") else { return command };
+    *help = "-h".into();
+    command.mut_args(|arg| arg.hide_short_help(false))
 }
 
 fn checked<T: CommandFactory>(

@@ -126,6 +126,7 @@ async fn help_is_grouped_and_fits_a_screen_of_100_columns() {
 async fn the_long_help_has_every_option_of_websockify() {
     let text = help(&["--help"]).await;
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    assert!(text.lines().count() <= 145, "{} lines are no longer read", text.lines().count());
     for option in [
         "verbose",
         "traffic",
