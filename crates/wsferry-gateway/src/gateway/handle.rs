@@ -57,7 +57,7 @@ impl Handle {
         let opened = rules::open_listeners(&listeners, &routes, &state.door.events)?;
         let (mut by_id, mut new) = (HashMap::new(), Vec::new());
         for (settings, opened) in listeners.into_iter().zip(opened) {
-            let kept = state.listeners().find(&settings.listen);
+            let kept = state.listeners().find(&settings.listen, |id| by_id.contains_key(&id));
             if let Some((id, before)) =
                 kept.and_then(|id| Some((id, Arc::clone(state.rules.load().listeners.get(&id)?))))
             {
@@ -73,6 +73,12 @@ impl Handle {
             return Err(StartError::Stopped);
         }
         close(self.exchange(Rules { listeners: by_id, routes, limits }, new)).await;
+        // It may have stopped meanwhile, and closed its listeners before the new ones were there.
+        if state.listening.is_cancelled() {
+            let late = state.listeners().take();
+            close(late).await;
+            return Err(StartError::Stopped);
+        }
         Ok(())
     }
 

@@ -35,9 +35,14 @@ struct Open {
 }
 
 impl Listening {
-    /// The listener that was asked for in this way, if there is one.
-    pub(super) fn find(&self, listen: &Listen) -> Option<ListenerId> {
-        self.open.iter().find(|open| open.listen == *listen).map(|open| open.id)
+    /// A listener that was asked for in this way and is none of those that are `used` already.
+    pub(super) fn find(
+        &self,
+        listen: &Listen,
+        used: impl Fn(ListenerId) -> bool,
+    ) -> Option<ListenerId> {
+        let mut open = self.open.iter().filter(|open| !used(open.id));
+        open.find(|open| open.listen == *listen).map(|open| open.id)
     }
 
     /// The number of a listener that is added later.

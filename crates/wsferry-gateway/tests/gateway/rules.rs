@@ -127,6 +127,24 @@ async fn new_listeners_are_opened_old_ones_closed_and_those_that_stay_are_not_to
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn listeners_that_were_asked_for_in_the_same_words_are_kept_each() {
+    let target = named("here").await;
+    let both = || {
+        let mut settings = settings(vec![route("r", &target, &[], "/")]);
+        settings.listeners.push(settings.listeners[0].clone()); // both on any free port
+        settings
+    };
+    let gateway = Gateway::bind(both()).await.unwrap();
+    let (handle, addresses) = (gateway.handle(), gateway.addresses());
+    let _running = Running::of(gateway);
+    handle.replace(both()).await.unwrap();
+    assert_eq!(addresses.len(), 2);
+    for address in addresses {
+        assert_eq!(led_to(Raw::connect(address).await, "localhost", "/", 4).await, "here");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_no_session_and_no_handshake_notices_that_rules_are_exchanged() {
     let (old, new) = (named("old").await, named("new").await);
     let gateway = Gateway::bind(settings(vec![route("r", &old, &[], "/")])).await.unwrap();
