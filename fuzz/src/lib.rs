@@ -71,7 +71,7 @@ pub fn roundtrip(data: &[u8]) {
     let mut behind = [0xee; MAX_HEADER];
     let start = header.write_before(&mut behind);
     assert_eq!(&behind[start..], bytes);
-    assert_eq!(end, header.len());
+    assert_eq!(end, header.size());
     assert!(room[end..].iter().chain(&behind[..start]).all(|&byte| byte == 0xee));
 
     let first = u8::from(fin) << 7 | opcode.bits();

@@ -129,7 +129,7 @@ impl Pair {
         let Some(header) = header else { return false };
         let mut room = [0; MAX_HEADER];
         let length = header.write_to(&mut room);
-        assert_eq!(length, header.len());
+        assert_eq!(length, header.size());
         let payload = masked(key, payload);
         end.write(&[&room[..length], &payload].concat());
         end.sending = (!fin).then_some(kind);

@@ -86,7 +86,7 @@ pub struct Header {
 
 impl Header {
     /// Bytes of this header on the wire.
-    pub const fn len(&self) -> usize {
+    pub const fn size(&self) -> usize {
         let length = match self.length {
             0..=125 => 2,
             126..=0xffff => 4,
@@ -95,18 +95,13 @@ impl Header {
         if self.masking_key.is_some() { length + 4 } else { length }
     }
 
-    /// Always false: the shortest header has two bytes.
-    pub const fn is_empty(&self) -> bool {
-        false
-    }
-
     /// Writes the header to the end of `room` and says at which index it begins, so that a caller
     /// whose payload lies behind `room` has the whole frame in one piece.
     ///
     /// # Panics
-    /// When `room` is shorter than [`Header::len`]; [`MAX_HEADER`] is always enough.
+    /// When `room` is shorter than [`Header::size`]; [`MAX_HEADER`] is always enough.
     pub fn write_before(&self, room: &mut [u8]) -> usize {
-        let start = room.len() - self.len();
+        let start = room.len() - self.size();
         self.write_to(&mut room[start..]);
         start
     }
@@ -114,7 +109,7 @@ impl Header {
     /// Writes the header to the start of `room` and says how many bytes it has.
     ///
     /// # Panics
-    /// When `room` is shorter than [`Header::len`].
+    /// When `room` is shorter than [`Header::size`].
     pub fn write_to(&self, room: &mut [u8]) -> usize {
         let mask_bit = if self.masking_key.is_some() { 0x80 } else { 0 };
         room[0] = if self.fin { 0x80 } else { 0 } | self.opcode.bits();

@@ -62,10 +62,9 @@ impl Watch {
             return false;
         }
         match self.waiting {
-            Waiting::Silence(_) => self.waiting = Waiting::PingOwed,
+            Waiting::Silence(_) | Waiting::PingOwed => self.waiting = Waiting::PingOwed,
             Waiting::Answer(_) if held_back => self.waiting = Waiting::Answer(now),
             Waiting::Answer(_) => return true,
-            Waiting::PingOwed => {}
         }
         false
     }

@@ -188,7 +188,7 @@ fn judge(bytes: &mut [u8]) -> usize {
 
 fn frame(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let header = Header { fin: true, opcode, length: payload.len() as u64, masking_key: Some(KEY) };
-    let mut bytes = vec![0; header.len()];
+    let mut bytes = vec![0; header.size()];
     header.write_to(&mut bytes);
     let start = bytes.len();
     bytes.extend_from_slice(payload);

@@ -86,3 +86,10 @@ fn a_reason_that_is_too_long_to_send_is_cut_between_characters() {
         assert!((120..=123).contains(&reason.text.len()));
     }
 }
+
+#[test]
+fn a_close_code_is_shown_as_its_number() {
+    let reason = CloseReason::new(CloseCode::GOING_AWAY, "bye");
+    assert_eq!(CloseCode::GOING_AWAY.to_string(), "1001");
+    assert_eq!(format!("{reason:?}"), r#"CloseReason { code: Some(1001), text: "bye" }"#);
+}

@@ -1,14 +1,17 @@
 //! The closing handshake (RFC 6455 §7), from both sides, and the end that a broken rule makes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use wsferry_proto::{CloseCode, CloseReason, Connection, Kind, Role, Settings, Violation};
+use wsferry_proto::{
+    CloseCode, CloseReason, Connection, KeepAlive, Kind, Role, Settings, Violation,
+};
 
 use crate::fed::{Fed, from_client, from_server};
 use crate::fuzz::pair::Pair;
 use crate::fuzz::seen::{Seen, payload_of, read};
 use crate::fuzz::wire::{BINARY, CLOSE, FIN, PING, PONG, TEXT};
 
+const SECOND: Duration = Duration::from_secs(1);
 const BOTH: [(Role, Role); 2] = [(Role::Client, Role::Server), (Role::Server, Role::Client)];
 
 #[test]
@@ -104,6 +107,23 @@ fn a_reply_without_a_close_says_nothing() {
     fed.machine.reply();
     assert_eq!(fed.control(), None);
     assert!(!fed.machine.is_closed());
+}
+
+#[test]
+fn nothing_is_owed_or_sent_once_sending_is_abandoned_and_what_arrives_is_still_seen() {
+    let mut fed = Fed::watching(KeepAlive { interval: SECOND, timeout: SECOND });
+    fed.feed(&from_client(FIN | PING, b"1"));
+    assert!(fed.machine.owes_control() && fed.machine.poll_timeout().is_some());
+    fed.machine.abandon_sending();
+    assert!(!fed.machine.owes_control());
+    assert_eq!(fed.machine.poll_timeout(), None);
+    assert_eq!(fed.machine.send(Kind::Binary, true, true, 1, None), None);
+    fed.machine.close(&CloseReason::new(CloseCode::NORMAL, ""));
+    let late = [from_client(FIN | PING, b"2"), from_client(FIN | BINARY, b"data")].concat();
+    let (taken, seen) = fed.feed(&late);
+    assert_eq!((taken, payload_of(&seen)), (late.len(), b"data".to_vec()));
+    assert_eq!(fed.control(), None);
+    assert!(!fed.machine.close_is_sent());
 }
 
 #[test]

@@ -2,13 +2,17 @@
 
 use std::time::Instant;
 
-use wsferry_proto::{Connection, Event, MAX_CONTROL_FRAME, Role, Settings};
+use wsferry_proto::{Connection, Event, KeepAlive, MAX_CONTROL_FRAME, Role, Settings};
 
 use crate::fuzz::seen::{Seen, record};
 use crate::fuzz::wire::frame_from;
 
 pub(crate) fn server(now: Instant) -> Connection {
-    Connection::new(Settings { role: Role::Server, accept_text: true, keep_alive: None }, now)
+    watching(None, now)
+}
+
+fn watching(keep_alive: Option<KeepAlive>, now: Instant) -> Connection {
+    Connection::new(Settings { role: Role::Server, accept_text: true, keep_alive }, now)
 }
 
 pub(crate) struct Fed {
@@ -20,6 +24,12 @@ impl Fed {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
         Self { machine: server(now), now }
+    }
+
+    /// One that watches its client.
+    pub(crate) fn watching(keep_alive: KeepAlive) -> Self {
+        let now = Instant::now();
+        Self { machine: watching(Some(keep_alive), now), now }
     }
 
     /// Feeds bytes: how many were taken, and what was seen.

@@ -1,6 +1,6 @@
 //! Right frames (RFC 6455 §5).
 
-use wsferry_proto::{CloseCode, CloseReason, Kind, Role};
+use wsferry_proto::{CloseCode, CloseReason, Decoder, Item, Kind, Role};
 
 use crate::cuts::is_seen;
 use crate::fuzz::seen::{Reader, Seen};
@@ -40,6 +40,21 @@ fn every_length_around_a_change_of_form_is_read_to_its_last_byte() {
             is_seen(writer, &[frame, next].concat(), &both);
         }
     }
+}
+
+#[test]
+fn a_ping_is_the_same_item_however_it_is_cut_and_is_shown_with_its_payload() {
+    /// The last item of a stream that arrives in pieces of this size.
+    fn item(stream: &[u8], size: usize) -> Item {
+        let mut decoder = Decoder::new(false, true);
+        let mut pieces = stream.chunks(size).map(<[u8]>::to_vec);
+        pieces.find_map(|mut piece| decoder.decode(&mut piece).unwrap().1).unwrap()
+    }
+    let ping = item(b"\x89\x04He\xff\0", 6);
+    assert_eq!(item(b"\x89\x04He\xff\0", 1), ping);
+    assert_ne!(item(b"\x89\x04He\xff\x01", 1), ping);
+    assert_ne!(item(b"\x89\x03He\xff", 1), ping);
+    assert_eq!(format!("{ping:?}"), r#"Ping(Control("He\\xff\\x00"))"#);
 }
 
 #[test]

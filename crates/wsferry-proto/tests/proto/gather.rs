@@ -74,7 +74,7 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
     (first, length, any::<[u8; 4]>(), any::<u8>()).prop_map(|((fin, opcode), length, key, byte)| {
         let length = if opcode == Opcode::Ping { length % 126 } else { length };
         let header = Header { fin, opcode, length: length as u64, masking_key: Some(key) };
-        let mut bytes = vec![0; header.len()];
+        let mut bytes = vec![0; header.size()];
         header.write_to(&mut bytes);
         let mut payload: Vec<u8> =
             (0..length).map(|at| byte.wrapping_add(at as u8) & 0x7f).collect();

@@ -170,6 +170,12 @@ fn other_methods_are_not_allowed_on_any_request() {
 }
 
 #[test]
+fn a_refusal_that_no_field_explains_has_none() {
+    let refusal = judge(&with("Sec-WebSocket-Key", &["short"])).unwrap_err();
+    assert!(refusal.fields().is_empty(), "{:?}", refusal.fields());
+}
+
+#[test]
 fn a_head_request_is_plain_whatever_its_fields_say() {
     let verdict = handshake::judge(&Method::HEAD, Version::HTTP_11, &map(&GOOD), &[]);
     assert_eq!(verdict, Ok(Verdict::Plain));
@@ -360,7 +366,8 @@ fn a_subprotocol_that_the_target_speaks_is_accepted() {
         assert_eq!(judge(&format!("{promise}, binary")), "binary");
     }
     for text in ["", "base64", "a b", "a,b", "\u{e9}"] {
-        assert!(text.parse::<handshake::Subprotocol>().is_err(), "{text:?}");
+        let error = text.parse::<handshake::Subprotocol>().unwrap_err().to_string();
+        assert!(error.contains("expected the name of a subprotocol"), "{text:?}: {error}");
     }
 }
 

@@ -30,7 +30,7 @@ fn a_header_has_the_shortest_form_at_every_edge() {
     for (length, bytes) in edges {
         for (masking_key, extra) in [(None, 0), (Some(wire::KEY), 4)] {
             let header = Header { fin: true, opcode: Opcode::Binary, length, masking_key };
-            assert_eq!(header.len(), bytes + extra, "{length}");
+            assert_eq!(header.size(), bytes + extra, "{length}");
             let mut room = [0; MAX_HEADER];
             assert_eq!(header.write_to(&mut room), bytes + extra);
             let expected = wire::header(0x82, wire::Form::shortest(length), length, masking_key);

@@ -72,3 +72,32 @@ fn an_origin_is_never_matched_by_a_part_of_it() {
         assert_eq!(Origin::from(same), origin, "{same}");
     }
 }
+
+#[test]
+fn an_origin_is_shown_without_the_port_that_its_scheme_stands_for() {
+    for (text, shown) in [
+        ("http://a:80", "http://a"),
+        ("HTTPS://A:443/path", "https://a"),
+        ("https://a:80", "https://a:80"),
+        ("http://a:443", "http://a:443"),
+        ("app://a", "app://a"),
+        ("app://a:80", "app://a:80"),
+        ("null", "null"),
+    ] {
+        assert_eq!(Origin::from(text).to_string(), shown, "{text}");
+    }
+}
+
+#[test]
+fn an_origin_whose_scheme_is_none_is_opaque() {
+    for text in ["://a", "1http://a", "-x://a", "ht_tp://a", "h\u{e9}://a", "a b://a"] {
+        assert_eq!(Origin::from(text), Origin::Opaque(text.into()), "{text}");
+    }
+    assert_ne!(Origin::from("web+app-1.0://a"), Origin::Opaque("web+app-1.0://a".into()));
+}
+
+#[test]
+fn text_that_is_no_host_is_told_what_was_expected() {
+    let error = "a b".parse::<Host>().unwrap_err().to_string();
+    assert!(error.contains("expected a name, an IPv4 address or an IPv6 address"), "{error}");
+}

@@ -100,6 +100,21 @@ fn whatever_is_heard_begins_the_silence_anew() {
 }
 
 #[test]
+fn gathered_messages_are_a_sign_of_life_and_only_what_is_gathered_is() {
+    let message = frame_from(Role::Client, FIN | BINARY, b"data");
+    for (bytes, is_sign) in [(&message[..], true), (&message[..5], false)] {
+        let mut client = Watched::new();
+        client.is_gone_after(KEEP_ALIVE.interval, false);
+        assert!(client.pings());
+        assert!(!client.is_gone_after(KEEP_ALIVE.timeout - MOMENT, false));
+        let mut buffer = bytes.to_vec();
+        let (taken, _) = client.machine.gather(client.now, &mut buffer, 0..bytes.len(), 0);
+        assert_eq!(taken, if is_sign { bytes.len() } else { 0 });
+        assert_eq!(client.is_gone_after(MOMENT, false), !is_sign);
+    }
+}
+
+#[test]
 fn a_sign_of_life_makes_an_owed_ping_needless() {
     let mut client = Watched::new();
     client.is_gone_after(KEEP_ALIVE.interval, false);

@@ -54,7 +54,7 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 pub fn header(first: u8, length: u64) -> Vec<u8> {
     let header =
         Header { fin: true, opcode: Opcode::Binary, length, masking_key: Some(MASKING_KEY) };
-    let mut bytes = vec![0; header.len()];
+    let mut bytes = vec![0; header.size()];
     header.write_to(&mut bytes);
     bytes[0] = first;
     bytes

@@ -55,7 +55,7 @@ pub(crate) async fn frame(
 ) -> bool {
     let key = (dice.roll(1 << 32) as u32).to_le_bytes();
     let header = Header { fin, opcode, length: payload.len() as u64, masking_key: Some(key) };
-    let mut bytes = vec![0; header.len()];
+    let mut bytes = vec![0; header.size()];
     header.write_to(&mut bytes);
     Mask::new(key).apply(payload);
     bytes.extend_from_slice(payload);
