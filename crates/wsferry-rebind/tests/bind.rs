@@ -21,7 +21,7 @@ fn bound(ports: [&str; 2], sockets: &[(&str, &str, u16)]) -> Vec<String> {
             command.env(name, value);
         }
     }
-    let output = command.env("LD_PRELOAD", shim::path()).output().unwrap();
+    let output = command.env("LD_PRELOAD", shim::preload(shim::path())).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert!(output.status.success(), "{}", output.status);
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
@@ -183,10 +183,10 @@ async fn a_port_that_is_kept_is_given_until_another_socket_listens_there() {
     }
 }
 
-/// Starts a shell with the shim for its children; `"$SHIM"` is where it is.
+/// Starts a shell with the shim for its children; `$SHIM` is what they preload.
 fn shell(script: &str) -> Program {
     let mut command = tokio::process::Command::new("sh");
-    command.args(["-c", script]).env("SHIM", shim::path());
+    command.args(["-c", script]).env("SHIM", shim::preload(shim::path()));
     Program::spawn(command)
 }
 

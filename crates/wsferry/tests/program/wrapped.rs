@@ -390,7 +390,7 @@ fn taken(before: &[&str], port: &str, shared: bool) -> String {
     let mut command = std::process::Command::new(line[0]);
     command.args(&line[1..]).env("REBIND_OLD_PORT", "1").env("REBIND_NEW_PORT", port);
     if shared {
-        command.env("LD_PRELOAD", shim);
+        command.env("LD_PRELOAD", shim::preload(shim));
     }
     String::from_utf8(command.output().unwrap().stdout).unwrap()
 }
