@@ -9,12 +9,14 @@
 //! - [`Decoder`]: bytes → frames, with every rule of RFC 6455 §5 beside its section.
 //! - [`Header`]: a frame header to be sent; the payload stays where it is.
 //! - [`handshake`]: which request becomes a WebSocket connection, and what the others are told.
+//! - [`ending`]: how a session between a client and a target ends.
 //! - [`head`]: which bytes are an HTTP/1.1 request head at all.
 #![forbid(unsafe_code)]
 
 mod close;
 mod connection;
 mod decoder;
+pub mod ending;
 mod frame;
 pub mod handshake;
 pub mod head;

@@ -14,6 +14,7 @@ mod close_frames;
 mod closing_handshake;
 mod connection;
 mod cuts;
+mod ending;
 mod fed;
 mod frames;
 mod fuzz_bodies;
