@@ -3,16 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+pub use wsferry_proto::ending::Direction;
 use wsferry_proto::{CloseCode, Violation};
-
-/// Which way bytes go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// From the client's frames to the target.
-    ToTarget,
-    /// From the target to frames for the client.
-    ToClient,
-}
 
 /// Why a session ended: the first thing that ended it, not what followed from that.
 #[derive(Clone, Debug, PartialEq, Eq)]

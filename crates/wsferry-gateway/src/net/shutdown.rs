@@ -9,21 +9,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
+pub use wsferry_proto::ending::Shutdown;
 
 use super::Stream;
-
-/// How to leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shutdown {
-    /// FIN, then wait for the other side to end.
-    Graceful,
-    /// FIN was sent already: wait only until the other machine has acknowledged everything.
-    Acknowledged,
-    /// Close at once: the other side is gone, or has ended already.
-    Immediate,
-    /// RST: the stream was cut, and must not look complete.
-    Reset,
-}
 
 /// Leaves `stream` within `patience`. What the other machine has not taken then is left to the
 /// system.

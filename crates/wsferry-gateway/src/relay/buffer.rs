@@ -7,14 +7,14 @@ use std::ops::{Deref, DerefMut, Range};
 use wsferry_proto::MAX_HEADER;
 
 /// Room in front of what is read from a target, for the header of its frame.
-pub(super) const HEAD_ROOM: usize = 16;
+pub(crate) const HEAD_ROOM: usize = 16;
 const _: () = assert!(HEAD_ROOM >= MAX_HEADER);
 
 /// The most bytes read at once from a stream that has not filled a chunk lately.
 pub const CHUNK: usize = 16 * 1024;
 
 /// The most bytes read at once from a stream that has.
-pub(super) const LARGE_CHUNK: usize = 64 * 1024;
+pub(crate) const LARGE_CHUNK: usize = 64 * 1024;
 
 /// More than this many free buffers of a thread, of each size, go back to the allocator.
 const POOLED: usize = 32;
@@ -22,7 +22,7 @@ const POOLED: usize = 32;
 /// How much is read at once. It follows what came at the last read, so that a stream that moves
 /// much pays for fewer system calls, and one that does not holds little when it is blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Size {
+pub(crate) enum Size {
     /// [`CHUNK`] bytes.
     Small,
     /// Four times as many.
@@ -31,7 +31,7 @@ pub(super) enum Size {
 
 impl Size {
     /// Bytes that are read at once.
-    pub(super) const fn chunk(self) -> usize {
+    pub(crate) const fn chunk(self) -> usize {
         match self {
             Self::Small => CHUNK,
             Self::Large => LARGE_CHUNK,
@@ -39,7 +39,7 @@ impl Size {
     }
 
     /// The size for the next read after one of `length` bytes.
-    pub(super) const fn after(length: usize) -> Self {
+    pub(crate) const fn after(length: usize) -> Self {
         if length >= CHUNK { Self::Large } else { Self::Small }
     }
 }
@@ -66,25 +66,25 @@ thread_local! {
 /// A borrowed buffer of [`HEAD_ROOM`] bytes and a chunk. What is in it is what its last borrower
 /// left there.
 #[derive(Debug)]
-pub(super) struct Buffer {
+pub(crate) struct Buffer {
     bytes: Box<[u8]>,
 }
 
 impl Buffer {
     /// Borrows one.
-    pub(super) fn take(size: Size) -> Self {
+    pub(crate) fn take(size: Size) -> Self {
         let pooled = POOL.with_borrow_mut(|pool| pool.of(size).pop());
         let length = HEAD_ROOM + size.chunk();
         Self { bytes: pooled.unwrap_or_else(|| vec![0; length].into_boxed_slice()) }
     }
 
     /// One for what is in `bytes`, of any length; it comes from no pool and goes into none.
-    pub(super) fn of(bytes: Vec<u8>) -> Self {
+    pub(crate) fn of(bytes: Vec<u8>) -> Self {
         Self { bytes: bytes.into_boxed_slice() }
     }
 
     /// Exchanges it for a large one, with the first `length` bytes in it.
-    pub(super) fn grow(&mut self, length: usize) {
+    pub(crate) fn grow(&mut self, length: usize) {
         let mut large = Self::take(Size::Large);
         large[..length].copy_from_slice(&self[..length]);
         *self = large;
@@ -133,7 +133,7 @@ impl DerefMut for Buffer {
 
 /// A buffer with the part of it that is still to be written.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(crate) struct Pending {
     /// The buffer.
     pub buffer: Buffer,
     /// The bytes to be written.
@@ -142,7 +142,7 @@ pub(super) struct Pending {
 
 impl Pending {
     /// What is to be written next.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer[self.range.clone()]
     }
 }

@@ -1,71 +1,64 @@
 //! The built-in target `echo:`: answers message for message with the same type. For tests, for the
 //! conformance suite, and to see whether a page gets through at all.
 
-use bytes::Bytes;
-use tokio_util::sync::CancellationToken;
+use std::io;
+use std::task::{Context, Poll};
 
-use super::talk::{Said, Talk};
-use crate::net::Stream;
-use crate::outcome::{Cause, Direction};
-use crate::relay::{self, Ended};
-use crate::tap::Tap;
+use wsferry_proto::Kind;
 
-/// An echo session.
-struct Echo {
-    talk: Talk,
-    /// Whether the next slice of payload begins a message.
-    begins: bool,
-    /// Bytes of payload that came, and went back.
-    echoed: u64,
-    tap: Option<Box<dyn Tap>>,
+use crate::relay::{Part, Piece, Read, TargetEnd, TargetSide};
+
+/// A target that holds one piece of a message at most, until the client's side has taken it back: so
+/// answers keep their place among control frames, and a broken rule comes behind them.
+#[derive(Debug, Default)]
+pub(super) struct Echo {
+    bytes: Vec<u8>,
+    /// How much of them was taken back.
+    taken: usize,
+    /// While there is a piece: the type of its message, and whether it ends that.
+    message: Option<(Kind, bool)>,
+    /// The client has ended.
+    is_finished: bool,
 }
 
-/// Echoes until the connection ends. The client's early bytes are answered first.
-pub(super) async fn run(
-    client: Stream,
-    early: Bytes,
-    settings: &relay::Settings,
-    drain: &CancellationToken,
-    tap: Option<Box<dyn Tap>>,
-) -> Ended {
-    let talk = Talk::new(client, &early, settings);
-    let mut echo = Echo { talk, begins: true, echoed: 0, tap };
-    let cause = echo.until_end(drain).await;
-    echo.talk.end(cause, (echo.echoed, echo.echoed)).await
-}
+impl TargetSide for Echo {
+    const KEEPS_MESSAGES: bool = true;
 
-impl Echo {
-    async fn until_end(&mut self, drain: &CancellationToken) -> Cause {
-        loop {
-            if let Some(cause) = self.answer() {
-                return cause;
-            }
-            if let Err(cause) = self.talk.next(false, None, drain).await {
-                return cause;
-            }
-        }
+    fn poll_write(&mut self, _: &mut Context<'_>, piece: Piece<'_>) -> Poll<io::Result<usize>> {
+        self.bytes.extend_from_slice(piece.bytes);
+        self.message = Some((piece.kind, piece.ends_message));
+        Poll::Ready(Ok(piece.bytes.len()))
     }
 
-    /// Answers what was read: why the session ends, if it does.
-    fn answer(&mut self) -> Option<Cause> {
-        while let Some(said) = self.talk.said() {
-            match said {
-                Said::Payload { range, kind, ends_message } => {
-                    if let Some(tap) = &mut self.tap {
-                        tap.payload(Direction::ToTarget, self.talk.slice(&range));
-                        tap.payload(Direction::ToClient, self.talk.slice(&range));
-                    }
-                    self.echoed += range.len() as u64;
-                    self.talk.say_back(kind, self.begins, ends_message, range);
-                    self.begins = ends_message;
-                }
-                Said::Close => return Some(Cause::ClientClosed),
-                Said::Failed(violation) => return Some(Cause::ProtocolError(violation)),
-                Said::Other => {}
-            }
-            // In the order in which they are owed: Pongs behind the data that came before them.
-            self.talk.owe();
+    // The client's side takes the piece back, and then has this half called again.
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.message.is_some() { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.is_finished = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_read(&mut self, _: &mut Context<'_>, room: &mut [u8]) -> Poll<Result<Read, TargetEnd>> {
+        let Some((kind, ends)) = self.message else {
+            self.bytes = Vec::new(); // an idle session holds no buffer
+            return if self.is_finished {
+                Poll::Ready(Err(TargetEnd::Closed))
+            } else {
+                Poll::Pending
+            };
+        };
+        let rest = &self.bytes[self.taken..];
+        let length = rest.len().min(room.len());
+        room[..length].copy_from_slice(&rest[..length]);
+        self.taken += length;
+        let is_whole = self.taken == self.bytes.len();
+        if is_whole {
+            self.bytes.clear();
+            self.taken = 0;
+            self.message = None;
         }
-        None
+        Poll::Ready(Ok(Read { length, part: Part::Message { kind, ends: ends && is_whole } }))
     }
 }

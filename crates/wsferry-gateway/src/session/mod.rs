@@ -3,7 +3,8 @@
 
 mod echo;
 mod replay;
-mod talk;
+mod unreached;
+mod web_socket;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,11 +20,14 @@ use crate::dial::Dialer;
 use crate::error::DialError;
 use crate::events::{Events, SessionEvent};
 use crate::net::{Leaving, Stream};
-use crate::outcome::{Cause, Outcome};
+use crate::outcome::Outcome;
 pub use crate::relay::Drain;
-use crate::relay::{self, Ended, Relay};
+use crate::relay::{self, Ended, Endpoint, TargetSide};
 use crate::tap::Tap;
-use talk::Talk;
+use echo::Echo;
+use replay::Replay;
+use unreached::Unreached;
+use web_socket::WebSocket;
 
 /// How sessions run.
 #[derive(Clone, Debug)]
@@ -84,12 +88,12 @@ struct Known {
     _once: Option<DropGuard>,
 }
 
-/// What a session has come to when it has begun.
-enum Begun {
-    /// Both sides are joined.
-    Joined(Box<Relay>),
-    /// There was no target to be joined to, or it is built in and the session is over.
-    Ended(Box<Ended>),
+/// A client that is joined to what its target turned out to be.
+enum Joined {
+    Relay(Box<Endpoint<WebSocket, Stream>>),
+    Echo(Box<Endpoint<WebSocket, Echo>>),
+    Replay(Box<Endpoint<WebSocket, Replay>>),
+    Unreached(Box<Endpoint<WebSocket, Unreached>>),
 }
 
 impl Session {
@@ -98,18 +102,20 @@ impl Session {
     /// No async fn, which would hold its parameters twice; and what a session needs only to begin is
     /// in a future of its own, which is gone when it runs.
     pub fn run(self: Box<Self>, drain: Arc<Drain>) -> impl Future<Output = ()> + Send {
-        let beginning = Box::pin(self.begin(Arc::clone(&drain)));
+        let beginning = Box::pin(self.begin());
         async move {
-            let (known, begun) = beginning.await;
-            let ended = match begun {
-                Begun::Joined(relay) => relay.run(&drain, known.id).await,
-                Begun::Ended(ended) => *ended,
+            let (known, joined) = beginning.await;
+            let ended = match joined {
+                Joined::Relay(endpoint) => endpoint.run(&drain, known.id).await,
+                Joined::Echo(endpoint) => endpoint.run(&drain, known.id).await,
+                Joined::Replay(endpoint) => endpoint.run(&drain, known.id).await,
+                Joined::Unreached(endpoint) => endpoint.run(&drain, known.id).await,
             };
             Box::pin(known.end(ended)).await;
         }
     }
 
-    async fn begin(self: Box<Self>, drain: Arc<Drain>) -> (Box<Known>, Begun) {
+    async fn begin(self: Box<Self>) -> (Box<Known>, Joined) {
         let Self { id, joining, events } = *self;
         let Joining { address, client, early, admitted, target, settings, dialer, .. } = joining;
         let Joining { tap, send, dialed, once, .. } = joining;
@@ -118,21 +124,29 @@ impl Session {
         events.tell(SessionEvent::Started { id, client: address, identity, target: &target });
         let known = Box::new(Known { id, address, target, started, events, _once: once });
         let relay = &settings.relay.for_client(send);
-        let ended = match &known.target {
-            Address::Echo => Box::pin(echo::run(client, early, relay, drain.token(), tap)).await,
+        // What came early may be large, and an idle session should not hold it.
+        let client = WebSocket::new(client, &early, relay, tap);
+        drop(early);
+        let joined = match &known.target {
+            Address::Echo => Joined::Echo(join(client, Echo::default(), relay)),
             Address::Recording(recording) => {
-                Box::pin(replay::run(client, early, recording, relay, drain.token(), tap)).await
+                Joined::Replay(join(client, Replay::new(recording, relay), relay))
             }
             target => match dial(dialed, &dialer, target, settings.connect_timeout).await {
-                Ok(dialed) => {
-                    let relay = Relay::new(client, dialed, &early, relay, tap);
-                    return (known, Begun::Joined(Box::new(relay)));
-                }
-                Err(error) => refuse(client, error, relay).await,
+                Ok(stream) => Joined::Relay(join(client, stream, relay)),
+                Err(error) => Joined::Unreached(join(client, Unreached::from(error), relay)),
             },
         };
-        (known, Begun::Ended(Box::new(ended)))
+        (known, joined)
     }
+}
+
+fn join<T: TargetSide>(
+    client: WebSocket,
+    target: T,
+    settings: &relay::Settings,
+) -> Box<Endpoint<WebSocket, T>> {
+    Box::new(Endpoint::new(client, target, settings))
 }
 
 impl Known {
@@ -205,14 +219,4 @@ async fn dial(
         Some(stream) => Ok(stream),
         None => dialer.dial(target, limit).await,
     }
-}
-
-/// Tells a client by a Close that its target cannot be reached: a page can read that, and could not
-/// read an HTTP status.
-async fn refuse(client: Stream, error: DialError, settings: &relay::Settings) -> Ended {
-    let cause = match error {
-        DialError::TimedOut => Cause::ConnectTimeout(error.to_string()),
-        other => Cause::TargetUnreachable(other.to_string()),
-    };
-    Talk::new(client, &[], settings).end(cause, (0, 0)).await
 }

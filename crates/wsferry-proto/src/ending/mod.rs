@@ -57,6 +57,8 @@ enum Refusal {
 /// - **what is to be done**: [`poll_close`](Self::poll_close), [`poll_timeout`](Self::poll_timeout),
 ///   [`reads_client`](Self::reads_client), [`reads_target`](Self::reads_target),
 ///   [`writes_client`](Self::writes_client), [`writes_target`](Self::writes_target),
+///   [`finishes_target`](Self::finishes_target),
+///   [`target_has_everything`](Self::target_has_everything),
 ///   [`may_leave_target`](Self::may_leave_target), [`is_cut`](Self::is_cut),
 ///   [`is_over`](Self::is_over)
 /// - **what it came to**: [`cause`](Self::cause), [`close`](Self::close),
@@ -242,6 +244,11 @@ impl Ending {
     /// there is no FIN.
     pub const fn writes_target(&self) -> bool {
         self.refusal.is_none() && !self.target_has_everything
+    }
+
+    /// Whether nothing follows for the target, not even FIN.
+    pub const fn target_has_everything(&self) -> bool {
+        self.target_has_everything
     }
 
     /// Whether a FIN tells the target that it has everything.
