@@ -176,13 +176,18 @@ impl<C: ClientSide, T: TargetSide> Endpoint<C, T> {
         }
     }
 
+    /// The Close that ended it, whoever sent it first; 1006 for a client that was lost or cut, even if
+    /// it was told something on the way.
     fn close_code(&self) -> u16 {
-        match (self.ending.cause(), self.ending.close(), self.client.received_close()) {
+        let is_sent = self.client.close_is_sent();
+        match (self.ending.cause(), self.ending.close()) {
             _ if self.ending.is_cut() => 1006,
-            (_, Some(Close::Tell(cause)), _) if self.client.close_is_sent() => {
+            (Some(ending::Cause::ClientLost), _) => 1006,
+            (Some(ending::Cause::ClientClosed), _) => self.client.received_close().unwrap_or(1006),
+            (_, Some(Close::Reply)) if is_sent => self.client.received_close().unwrap_or(1006),
+            (_, Some(Close::Tell(cause))) if is_sent => {
                 self.worded(cause).close().map_or(1006, |(code, _)| code.get())
             }
-            (Some(ending::Cause::ClientClosed), _, Some(code)) => code,
             _ => 1006,
         }
     }
