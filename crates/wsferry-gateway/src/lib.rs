@@ -63,6 +63,7 @@ pub mod sys;
 pub mod tap;
 mod timeouts;
 #[doc(hidden)]
+#[cfg_attr(not(feature = "tls"), path = "tls_off.rs")]
 pub mod tls;
 #[doc(hidden)]
 pub mod token;

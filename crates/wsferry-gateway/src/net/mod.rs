@@ -3,6 +3,7 @@
 mod http;
 mod listen;
 mod resolve;
+#[cfg_attr(not(feature = "tls"), path = "secured_off.rs")]
 mod secured;
 mod shutdown;
 mod socket;

@@ -3,13 +3,18 @@
 
 use std::io::{self, Read};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use rustls::CommonState;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::socket::Socket;
+use crate::tls::{Certificate, ClientConfig, ServerConfig, ServerName};
+
+/// What TLS takes at once towards a client: the largest frame that is copied, with its header, and
+/// what its records add. One byte less, and each such frame would need a second system call.
+const TLS_HOLDS: usize = 65 * 1024;
 
 /// A socket with TLS on it.
 #[derive(Debug)]
@@ -20,16 +25,41 @@ pub struct Secured {
 }
 
 impl Secured {
-    pub(super) fn new(stream: impl Into<TlsStream<Counted>>) -> Self {
+    fn new(stream: impl Into<TlsStream<Counted>>) -> Self {
         Self { stream: stream.into(), fault: None }
+    }
+
+    /// Makes TLS of an accepted connection, which comes back where that fails.
+    pub(super) async fn accept(
+        socket: Socket,
+        config: Arc<ServerConfig>,
+    ) -> Result<Self, (io::Error, Socket)> {
+        let accepting = TlsAcceptor::from(config).accept_with(Counted::new(socket), |connection| {
+            connection.set_buffer_limit(Some(TLS_HOLDS));
+        });
+        match accepting.into_fallible().await {
+            Ok(stream) => Ok(Self::new(stream)),
+            Err((error, counted)) => Err((error, counted.socket)),
+        }
+    }
+
+    /// Makes TLS of a connection to a target.
+    pub(super) async fn connect(
+        socket: Socket,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> io::Result<Self> {
+        let stream = TlsConnector::from(config).connect(name, Counted::new(socket)).await?;
+        Ok(Self::new(stream))
+    }
+
+    /// The certificate that the other side proved to have.
+    pub(super) fn certificate(&self) -> Option<&Certificate<'static>> {
+        self.stream.get_ref().1.peer_certificates()?.first()
     }
 
     pub(super) fn socket(&self) -> &Socket {
         &self.stream.get_ref().0.socket
-    }
-
-    pub(super) fn state(&self) -> &CommonState {
-        self.stream.get_ref().1
     }
 
     pub(super) fn into_socket(self) -> Socket {
@@ -118,13 +148,13 @@ impl AsyncWrite for Secured {
 
 /// A socket that counts what is written to it.
 #[derive(Debug)]
-pub(super) struct Counted {
-    pub(super) socket: Socket,
+struct Counted {
+    socket: Socket,
     written: u64,
 }
 
 impl Counted {
-    pub(super) const fn new(socket: Socket) -> Self {
+    const fn new(socket: Socket) -> Self {
         Self { socket, written: 0 }
     }
 

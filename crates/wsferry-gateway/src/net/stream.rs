@@ -6,23 +6,18 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls::pki_types::{CertificateDer, ServerName};
 #[cfg(target_os = "linux")]
 use tokio::io::Interest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::coop::unconstrained;
-use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::secured::{Counted, Secured};
+use super::secured::Secured;
 use super::socket::Socket;
+use crate::tls::{Certificate, ClientConfig, ServerConfig, ServerName};
 
 /// The first byte of a TLS connection: a record that holds a handshake (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
-
-/// What TLS takes at once towards a client: the largest frame that is copied, with its header, and
-/// what its records add. One byte less, and each such frame would need a second system call.
-const TLS_HOLDS: usize = 65 * 1024;
 
 /// A connected transport. An enum and not a trait object: the path of a byte has no indirect call.
 #[derive(Debug)]
@@ -61,15 +56,12 @@ impl Stream {
     /// comes back to be left politely.
     pub async fn accept_tls(
         self,
-        config: Arc<rustls::ServerConfig>,
+        config: Arc<ServerConfig>,
     ) -> Result<Self, (io::Error, Self)> {
         let Self::Plain(socket) = self else { return Ok(self) };
-        let accepting = TlsAcceptor::from(config).accept_with(Counted::new(socket), |connection| {
-            connection.set_buffer_limit(Some(TLS_HOLDS));
-        });
-        match accepting.into_fallible().await {
-            Ok(stream) => Ok(Self::Tls(Box::new(Secured::new(stream)))),
-            Err((error, counted)) => Err((error, Self::Plain(counted.socket))),
+        match Secured::accept(socket, config).await {
+            Ok(secured) => Ok(Self::Tls(Box::new(secured))),
+            Err((error, socket)) => Err((error, Self::Plain(socket))),
         }
     }
 
@@ -79,18 +71,17 @@ impl Stream {
     /// The target's certificate or handshake is no good.
     pub async fn connect_tls(
         self,
-        config: Arc<rustls::ClientConfig>,
+        config: Arc<ClientConfig>,
         name: ServerName<'static>,
     ) -> io::Result<Self> {
         let Self::Plain(socket) = self else { return Ok(self) };
-        let stream = TlsConnector::from(config).connect(name, Counted::new(socket)).await?;
-        Ok(Self::Tls(Box::new(Secured::new(stream))))
+        Ok(Self::Tls(Box::new(Secured::connect(socket, config, name).await?)))
     }
 
     /// The certificate that the other side proved to have.
-    pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
+    pub fn certificate(&self) -> Option<&Certificate<'static>> {
         let Self::Tls(stream) = self else { return None };
-        stream.state().peer_certificates()?.first()
+        stream.certificate()
     }
 
     /// The socket, if the bytes go into it as they are.

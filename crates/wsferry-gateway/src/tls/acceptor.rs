@@ -3,54 +3,19 @@
 //! Who accepts a connection takes the configuration of the moment, and waits for nothing. Looking at
 //! the files is for a thread that may block ([`Acceptor::reload`]).
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
-use rustls::ServerConfig;
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, Ticketer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
+use rustls::version::{TLS12, TLS13};
 
-use super::{Ciphers, MinVersion, Password, TlsError, Validity, authority, key};
+use super::{ClientAuthority, MinVersion, Reload, ServerSettings, TlsError, Validity, authority, key};
 use crate::sys::Stamp;
-
-/// What TLS towards clients is made of.
-#[derive(Clone, Debug)]
-pub struct ServerSettings {
-    /// The certificate chain in PEM, the server's own first.
-    pub cert: PathBuf,
-    /// The private key in PEM; `None`: it is in the certificate's file.
-    pub key: Option<PathBuf>,
-    /// The password of the key, where it is encrypted.
-    pub key_password: Option<Password>,
-    /// Who signs the certificates of clients; `None`: clients are not asked for one.
-    pub clients: Option<ClientAuthority>,
-    /// The lowest version spoken.
-    pub versions: MinVersion,
-    /// The ciphers, in order of preference.
-    pub ciphers: Ciphers,
-}
-
-/// Whose signature a client's certificate must have. Without a certificate no client comes in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClientAuthority {
-    /// The CAs that the system trusts.
-    System,
-    /// The CAs in a file, PEM.
-    File(PathBuf),
-}
-
-/// What became of files that changed.
-#[derive(Debug)]
-pub enum Reload {
-    /// New connections get the new certificate.
-    Replaced,
-    /// The new files are not good; new connections get the old certificate. Told once per change.
-    Failed(TlsError),
-}
 
 /// Gives the configuration of the moment.
 #[derive(Debug)]
@@ -137,7 +102,7 @@ impl Loaded {
             None => WebPkiClientVerifier::no_client_auth(),
         };
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(settings.versions.versions())
+            .with_protocol_versions(versions(settings.versions))
             .map_err(|error| TlsError::Setup { reason: error.to_string() })?
             .with_client_cert_verifier(clients)
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
@@ -155,6 +120,14 @@ impl Loaded {
         // One WebSocket needs one ticket to come back; the library's default is two.
         config.send_tls13_tickets = 1;
         Ok(Self { config: Arc::new(config), validity })
+    }
+}
+
+fn versions(lowest: MinVersion) -> &'static [&'static SupportedProtocolVersion] {
+    static FROM_TLS12: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+    match lowest {
+        MinVersion::Tls12 => &FROM_TLS12,
+        MinVersion::Tls13 => &FROM_TLS12[..1],
     }
 }
 
@@ -176,6 +149,7 @@ impl ClientAuthority {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::Ciphers;
     use std::fs;
     use wsferry_testkit::pki::Pki;
 

@@ -5,14 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate, X509Version};
 
-/// From when until when a certificate is valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Validity {
-    /// Not valid before.
-    pub from: SystemTime,
-    /// Not valid after.
-    pub until: SystemTime,
-}
+use super::Validity;
 
 /// The common names of a certificate's subject, in its order. Empty where it has none, and where it
 /// cannot be read. What the names say is true only of a certificate that was verified.

@@ -1,6 +1,5 @@
 //! TLS towards targets.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
@@ -11,23 +10,12 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use wsferry_proto::HostName;
 
-use super::acceptor::Reload;
 use super::verifier::{Pinned, Unverified};
-use super::{TlsError, authority};
+use super::{ConnectorSettings, Reload, TlsError, authority};
 use crate::sys::Stamp;
 
 /// The maximum number of targets that are remembered for a shorter handshake the next time.
 const REMEMBERED: usize = 256;
-
-/// What TLS towards targets is made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConnectorSettings {
-    /// The CAs whose signature a target's certificate must have, PEM; the target's own certificate
-    /// counts too. `None`: those of the system.
-    pub ca: Option<PathBuf>,
-    /// Whether the certificates of targets are verified at all.
-    pub verify: bool,
-}
 
 /// Gives the configuration for connections to targets. Both versions, 1.2 and 1.3, are offered, and
 /// sessions are resumed.

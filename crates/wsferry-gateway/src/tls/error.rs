@@ -181,17 +181,3 @@ pub enum CipherError {
         list: String,
     },
 }
-
-/// Not a minimum version that wsferry speaks.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum VersionError {
-    /// Older than what is spoken.
-    #[error(
-        "{0:?} asks for a version of TLS that wsferry does not speak, because it is broken (RFC \
-         8996): use default, tlsv1_2 or tlsv1_3"
-    )]
-    TooOld(String),
-    /// Not a version.
-    #[error("{0:?} is not a version of TLS: use default, tlsv1_2 or tlsv1_3")]
-    Unknown(String),
-}

@@ -1,7 +1,6 @@
 //! Certificate chains and private keys from PEM files: PKCS#1, SEC1, PKCS#8, and encrypted PKCS#8
 //! (PBES2). Keys in the traditional encrypted form (`DEK-Info`) are refused: MD5 makes their key.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,35 +9,13 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
 
-use super::TlsError;
-use super::certificate::{self, Validity};
+use super::certificate;
+use super::{Password, TlsError, Validity};
 use super::pem::{self, Section};
 use crate::sys::read_file;
 
 /// The maximum number of bytes of a file; the authorities of a whole system have 0.3 MB.
 const LONGEST: u64 = 16 << 20;
-
-/// The password of a private key. It is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(Box<str>);
-
-impl From<&str> for Password {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<String> for Password {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(..)")
-    }
-}
 
 /// A chain with its key, which belong together, and the dates of the first certificate. Whether it
 /// is expired is not judged: an expired one serves, as elsewhere.

@@ -14,14 +14,19 @@ mod error;
 mod failure;
 mod key;
 pub(crate) mod pem;
+mod settings;
 mod verifier;
 mod version;
 
-pub use acceptor::{Acceptor, ClientAuthority, Reload, ServerSettings};
-pub use certificate::{Validity, common_names};
+pub use acceptor::Acceptor;
+pub use certificate::common_names;
 pub use cipher::Ciphers;
-pub use connector::{Connector, ConnectorSettings};
-pub use error::{CipherError, TlsError, VersionError};
+pub use connector::Connector;
+pub use error::{CipherError, TlsError};
 pub use failure::target_words;
-pub use key::Password;
-pub use version::MinVersion;
+pub use rustls::pki_types::{CertificateDer as Certificate, ServerName};
+pub use rustls::{ClientConfig, ServerConfig};
+pub use settings::{
+    ClientAuthority, ConnectorSettings, Password, Reload, ServerSettings, Validity,
+};
+pub use version::{MinVersion, VersionError};

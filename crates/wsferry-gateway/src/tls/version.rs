@@ -2,10 +2,7 @@
 
 use std::str::FromStr;
 
-use rustls::SupportedProtocolVersion;
-use rustls::version::{TLS12, TLS13};
-
-use super::VersionError;
+use thiserror::Error;
 
 /// The lowest version that is spoken. The highest one is always TLS 1.3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,14 +14,18 @@ pub enum MinVersion {
     Tls13,
 }
 
-impl MinVersion {
-    pub(super) fn versions(self) -> &'static [&'static SupportedProtocolVersion] {
-        static FROM_TLS12: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
-        match self {
-            Self::Tls12 => &FROM_TLS12,
-            Self::Tls13 => &FROM_TLS12[..1],
-        }
-    }
+/// Not a minimum version that wsferry speaks.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum VersionError {
+    /// Older than what is spoken.
+    #[error(
+        "{0:?} asks for a version of TLS that wsferry does not speak, because it is broken (RFC \
+         8996): use default, tlsv1_2 or tlsv1_3"
+    )]
+    TooOld(String),
+    /// Not a version.
+    #[error("{0:?} is not a version of TLS: use default, tlsv1_2 or tlsv1_3")]
+    Unknown(String),
 }
 
 impl FromStr for MinVersion {
