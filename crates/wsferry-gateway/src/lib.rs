@@ -48,6 +48,7 @@ pub mod net;
 #[doc(hidden)]
 pub mod outcome;
 #[doc(hidden)]
+#[cfg_attr(not(feature = "record"), path = "record_off.rs")]
 pub mod record;
 #[doc(hidden)]
 pub mod relay;
@@ -70,6 +71,7 @@ pub mod token;
 #[doc(hidden)]
 pub mod web;
 #[doc(hidden)]
+#[cfg_attr(not(feature = "wrap"), path = "wrap_off.rs")]
 pub mod wrap;
 
 pub use address::Address;

@@ -21,25 +21,11 @@ pub use version::{MinVersion, VersionError};
 
 /// Why there is no TLS.
 #[derive(Debug, Error)]
-pub enum TlsError {
-    /// The build has none.
-    #[error(
-        "this build has no TLS. Leave certificates and --ssl-target out, or use a build with the \
-         feature tls"
-    )]
-    Absent,
-    /// There is no certificate file either.
-    #[error("this build has no TLS, and there is no certificate")]
-    Missing,
-}
-
-impl TlsError {
-    /// Whether there is no certificate file at all: where TLS is not required, the gateway then goes
-    /// without.
-    pub const fn is_certificate_missing(&self) -> bool {
-        matches!(self, Self::Missing)
-    }
-}
+#[error(
+    "this build has no TLS. Leave certificates and --ssl-target out, or use a build with the \
+     feature tls"
+)]
+pub struct TlsError;
 
 /// Why there are no ciphers.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -99,8 +85,8 @@ impl Acceptor {
     ///
     /// # Errors
     /// Always.
-    pub fn open(settings: ServerSettings) -> Result<Self, TlsError> {
-        Err(if settings.cert.exists() { TlsError::Absent } else { TlsError::Missing })
+    pub fn open(_: ServerSettings) -> Result<Self, TlsError> {
+        Err(TlsError)
     }
 
     /// Never called.
@@ -129,7 +115,7 @@ impl Connector {
     /// # Errors
     /// Always.
     pub const fn open(_: &ConnectorSettings) -> Result<Self, TlsError> {
-        Err(TlsError::Absent)
+        Err(TlsError)
     }
 
     /// Never called.
@@ -147,7 +133,7 @@ impl Connector {
     /// # Errors
     /// Always.
     pub const fn server_name(_: &HostName) -> Result<ServerName<'static>, TlsError> {
-        Err(TlsError::Absent)
+        Err(TlsError)
     }
 }
 

@@ -54,10 +54,7 @@ impl Stream {
     /// # Errors
     /// The client's handshake is no good. It was told so by the last bytes on the connection, which
     /// comes back to be left politely.
-    pub async fn accept_tls(
-        self,
-        config: Arc<ServerConfig>,
-    ) -> Result<Self, (io::Error, Self)> {
+    pub async fn accept_tls(self, config: Arc<ServerConfig>) -> Result<Self, (io::Error, Self)> {
         let Self::Plain(socket) = self else { return Ok(self) };
         match Secured::accept(socket, config).await {
             Ok(secured) => Ok(Self::Tls(Box::new(secured))),

@@ -56,6 +56,13 @@ const EXPECTED_STRING: &str =
 const EXPECTED_BASE64: &str = "a frame whose data is base64";
 const EXPECTED_LENGTH: &str = "of a length that can be held: at most 64 MiB";
 
+impl ReadError {
+    /// Whether the recording is good as far as it goes.
+    pub const fn is_cut(&self) -> bool {
+        matches!(self, Self::Cut { .. })
+    }
+}
+
 /// The frames of a recording, one at a time. It ends at the first error.
 #[derive(Debug)]
 pub struct Reader<R> {

@@ -96,7 +96,7 @@ async fn open_destination(
         }
         DestinationSettings::Wrapped { program, reached: Reached::At(at) } => {
             let (destination, _) = Box::pin(open_destination(*at, names)).await?;
-            (destination, Some(Prepared::unmoved(program)))
+            (destination, Some(Prepared::unmoved(program)?))
         }
     })
 }

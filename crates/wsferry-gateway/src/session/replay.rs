@@ -178,8 +178,9 @@ impl Frames {
                 return Poll::Ready(Ok(Some(frame)));
             }
             match self.end.take() {
+                Some(Ok(())) => return Poll::Ready(Ok(None)),
                 // What was recorded until it was cut is played.
-                Some(Ok(()) | Err(ReadError::Cut { .. })) => return Poll::Ready(Ok(None)),
+                Some(Err(error)) if error.is_cut() => return Poll::Ready(Ok(None)),
                 Some(Err(error)) => return Poll::Ready(Err(error)),
                 None => {}
             }

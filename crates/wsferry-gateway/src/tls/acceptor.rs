@@ -6,15 +6,17 @@
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
-use rustls::{ServerConfig, SupportedProtocolVersion};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, Ticketer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 
-use super::{ClientAuthority, MinVersion, Reload, ServerSettings, TlsError, Validity, authority, key};
+use super::{
+    ClientAuthority, MinVersion, Reload, ServerSettings, TlsError, Validity, authority, key,
+};
 use crate::sys::Stamp;
 
 /// Gives the configuration of the moment.

@@ -10,8 +10,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
 
 use super::certificate;
-use super::{Password, TlsError, Validity};
 use super::pem::{self, Section};
+use super::{Password, TlsError, Validity};
 use crate::sys::read_file;
 
 /// The maximum number of bytes of a file; the authorities of a whole system have 0.3 MB.

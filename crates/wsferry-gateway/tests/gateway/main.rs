@@ -22,11 +22,19 @@ mod echo;
 mod embedding;
 mod endings;
 mod failures;
-#[cfg(not(any(feature = "http-plugins", feature = "jwt", feature = "redis")))]
+#[cfg(not(any(
+    feature = "http-plugins",
+    feature = "jwt",
+    feature = "record",
+    feature = "redis",
+    feature = "tls",
+    feature = "wrap"
+)))]
 mod features_off;
 mod file_parts;
 mod files;
 mod frames;
+#[cfg(feature = "http-plugins")]
 mod guessing;
 mod handshake;
 mod heads;
@@ -34,23 +42,28 @@ mod http_1_0;
 mod isolation;
 mod keep_alive;
 mod memory;
-#[cfg(unix)] // sockets
+#[cfg(all(unix, feature = "record", feature = "tls"))] // sockets
 mod messages;
 #[cfg(all(feature = "http-plugins", feature = "redis"))]
 mod names;
 #[cfg(feature = "http-plugins")]
 mod own_auth;
+#[cfg(feature = "record")]
 mod recording;
+#[cfg(feature = "record")]
 mod replaying;
-#[cfg(unix)] // sockets
+#[cfg(all(unix, feature = "record", feature = "tls"))] // sockets
 mod rig;
 mod routes;
 mod rules;
+#[cfg(feature = "http-plugins")]
 mod service;
 mod stopping;
 mod subprotocols;
 mod support;
+#[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
 mod tls_settings;
 #[cfg(feature = "http-plugins")]
 mod token_http;
@@ -62,7 +75,7 @@ mod token_redis;
 mod tokens;
 #[cfg(unix)]
 mod unix_sockets;
-#[cfg(unix)] // sockets
+#[cfg(all(unix, feature = "record", feature = "tls"))] // sockets
 mod unread_ends;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "wrap"))]
 mod wrapped;
