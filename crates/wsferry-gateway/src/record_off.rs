@@ -1,23 +1,20 @@
 //! In the place of `record/` in a build without the feature `record`: nothing is recorded or played
 //! back. The marks of `--traffic` are there.
 
+#[path = "record_off/recorder.rs"]
+mod recorder;
 #[path = "record/taps.rs"]
 mod taps;
 #[path = "record/traffic.rs"]
 mod traffic;
 
-use std::fmt::Display;
 use std::io::{self, BufRead, Write};
-use std::path::Path;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::error::StartError;
-use crate::events::Events;
 use crate::outcome::Direction;
-use crate::tap::Tap;
+pub use recorder::Recorder;
 pub use taps::Taps;
 pub use traffic::Traffic;
 
@@ -96,23 +93,4 @@ pub fn summary(_: impl BufRead) -> Result<Summary, ReadError> {
 /// None of the output; always of the recording.
 pub fn dump(_: impl BufRead, _: &mut impl Write) -> io::Result<Result<(), ReadError>> {
     Ok(Err(ReadError::Absent))
-}
-
-/// Never made.
-#[derive(Debug)]
-pub enum Recorder {}
-
-impl Recorder {
-    /// Refuses.
-    ///
-    /// # Errors
-    /// Always.
-    pub fn new(_: &Path, _: &Events) -> Result<Self, StartError> {
-        Err(StartError::setting(ReadError::Absent))
-    }
-
-    /// Never called.
-    pub fn tap(&self, _: &dyn Display, _: TaskTrackerToken) -> Box<dyn Tap> {
-        match *self {}
-    }
 }

@@ -4,7 +4,8 @@ use std::fmt::Display;
 
 use tokio_util::task::TaskTracker;
 
-use super::{Recorder, Traffic};
+use super::recorder::Recorder;
+use super::traffic::Traffic;
 use crate::outcome::Direction;
 use crate::tap::Tap;
 

@@ -20,7 +20,8 @@ pub(crate) struct Source {
 impl Source {
     /// The first part of its place.
     pub(crate) fn room(&self) -> &str {
-        self.module.first().map_or("lib", |room| room)
+        let room = self.module.first().map_or("lib", |room| room);
+        room.strip_suffix("_off").unwrap_or(room) // what stands in its place where a build lacks it
     }
 
     pub(crate) fn name(&self) -> String {
