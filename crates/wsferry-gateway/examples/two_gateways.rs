@@ -10,7 +10,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Settings with one route, which leads to the built-in echo.
 fn echo_below(path: &str) -> Result<Settings, Failure> {
     let echo: Address = "echo:".parse()?;
-    let mut settings = Settings::from(plain("127.0.0.1:0".parse::<ListenAddress>()?, echo));
+    let mut settings = plain("127.0.0.1:0".parse::<ListenAddress>()?, echo);
     settings.routes[0].matches.path = path.parse()?;
     Ok(settings)
 }

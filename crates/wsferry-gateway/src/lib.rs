@@ -1,13 +1,13 @@
 //! wsferry's gateway as a library: it joins WebSocket clients to ordinary TCP servers.
 //!
 //! ```
-//! use wsferry_gateway::{Address, Gateway, ListenAddress, Settings, plain};
+//! use wsferry_gateway::{Address, Gateway, ListenAddress, plain};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let target: Address = "localhost:5000".parse()?;
-//! let settings = Settings::from(plain("127.0.0.1:0".parse::<ListenAddress>()?, target));
-//! let gateway = Gateway::bind(settings).await?;
+//! let listen: ListenAddress = "127.0.0.1:0".parse()?;
+//! let gateway = Gateway::bind(plain(listen, target)).await?;
 //! println!("clients connect to ws://{}/", gateway.addresses()[0]);
 //!
 //! let handle = gateway.handle();

@@ -4,32 +4,41 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use wsferry_gateway::address::Address;
-use wsferry_gateway::config::{Config, DestinationSettings, Listen, Reached};
 use wsferry_gateway::gateway::Gateway;
+use wsferry_gateway::route::Reached;
 use wsferry_gateway::web::Files;
+use wsferry_gateway::{DestinationSettings, Listen, Settings};
 
 /// The first line of a log that is not standard error.
-pub(crate) fn log(config: &Config, gateway: &Gateway) {
+pub(crate) fn log(settings: &Settings, gateway: &Gateway) {
+    let (Some(listener), Some(route)) = (settings.listeners.first(), settings.routes.first())
+    else {
+        return;
+    };
     let addresses: Vec<_> = gateway.addresses().iter().map(ToString::to_string).collect();
-    let listening = match &config.listen {
+    let listening = match &listener.listen {
         _ if !addresses.is_empty() => addresses.join(", "),
         #[cfg(unix)]
         Listen::Unix { path, .. } => format!("unix:{}", path.display()).escape_debug().to_string(),
         _ => "the socket that was given".to_owned(),
     };
     let version = env!("CARGO_PKG_VERSION");
-    let target = target(&config.route);
+    let target = target(&route.destination);
     tracing::info!("wsferry {version} started, listening on {listening}, target: {target}");
 }
 
 /// What listens where, what is served, and what to open.
-pub(crate) fn for_gateway(config: &Config, gateway: &Gateway) -> String {
+pub(crate) fn for_gateway(settings: &Settings, gateway: &Gateway) -> String {
     let mut text = format!("wsferry {}\n", env!("CARGO_PKG_VERSION"));
+    let (Some(listener), Some(route)) = (settings.listeners.first(), settings.routes.first())
+    else {
+        return text;
+    };
     let addresses = gateway.addresses();
-    let (listening, host) = match &config.listen {
+    let (listening, host) = match &listener.listen {
         _ if !addresses.is_empty() => {
             let listening: Vec<_> = addresses.iter().map(spell).collect();
-            let named = match &config.listen {
+            let named = match &listener.listen {
                 Listen::Tcp { host, .. } => host,
                 #[cfg(unix)]
                 _ => "",
@@ -40,16 +49,16 @@ pub(crate) fn for_gateway(config: &Config, gateway: &Gateway) -> String {
         Listen::Unix { path, .. } => (format!("Unix socket {}", path.display()), "HOST".to_owned()),
         _ => ("the socket that was given".to_owned(), "HOST".to_owned()),
     };
-    let (ws, http) = match (&config.tls, config.tls_only) {
+    let (ws, http) = match (&listener.tls, listener.tls_only) {
         (None, _) => (format!("ws://{host}/"), format!("http://{host}/")),
         (Some(_), true) => (format!("wss://{host}/"), format!("https://{host}/")),
         (Some(_), false) => (format!("ws://{host}/, wss://{host}/"), format!("https://{host}/")),
     };
     let _ = writeln!(text, "  listening  {listening}");
-    let _ = writeln!(text, "  WebSocket  {ws}  ->  {}", target(&config.route));
+    let _ = writeln!(text, "  WebSocket  {ws}  ->  {}", target(&route.destination));
     if let Some(root) = gateway.web_root() {
         let _ = writeln!(text, "  files      {}", root.display());
-        let is_listed = matches!(config.web, Some(Files::Listed(_)));
+        let is_listed = matches!(route.web, Some(Files::Listed(_)));
         if is_listed || root.join("index.html").is_file() {
             let _ = writeln!(text, "  open       {http}");
         } else {

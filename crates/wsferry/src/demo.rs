@@ -66,15 +66,17 @@ async fn bind_gateway(
     stop: &CancellationToken,
 ) -> Result<(Gateway, String)> {
     let target = Address::Tcp { host: HostName::Address(server.ip()), port: server.port() };
-    let config = |port| {
+    let settings = |port| {
         let listen = ListenAddress { host: "localhost".to_owned(), port };
-        let mut config = config::plain(listen, target.clone());
-        config.web = Some(Files::Page(PAGE));
-        config
+        let mut settings = config::plain(listen, target.clone());
+        for route in &mut settings.routes {
+            route.web = Some(Files::Page(PAGE));
+        }
+        settings
     };
     let bind = |port| {
         Gateway::bind_with(
-            config(port),
+            settings(port),
             Given { stop: stop.clone(), events: log::to_log(), ..Given::default() },
         )
     };

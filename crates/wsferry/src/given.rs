@@ -1,9 +1,9 @@
 //! Sockets that whoever started this process opened for it: inetd, systemd.
 
-use wsferry_gateway::config::Listen;
 use wsferry_gateway::error::StartError;
 #[cfg(unix)]
 use wsferry_gateway::net::Inherited;
+use wsferry_gateway::{Listen, ListenerSettings, Settings};
 
 /// The sockets to listen on in the place of what was typed; none when there are none. To be called on
 /// the runtime.
@@ -11,11 +11,12 @@ use wsferry_gateway::net::Inherited;
 /// # Errors
 /// A descriptor that was given is not a stream socket, or not a connected one.
 #[cfg(unix)]
-pub(crate) fn sockets(listen: &Listen) -> Result<Vec<Inherited>, StartError> {
-    match listen {
-        Listen::Given => standard_input().map(|socket| vec![socket]).map_err(StartError::Inherited),
-        _ => activated().map_err(StartError::Activated),
+pub(crate) fn sockets(settings: &Settings) -> Result<Vec<Inherited>, StartError> {
+    let is_given = |listener: &ListenerSettings| matches!(listener.listen, Listen::Given);
+    if settings.listeners.iter().any(is_given) {
+        return standard_input().map(|socket| vec![socket]).map_err(StartError::Inherited);
     }
+    activated().map_err(StartError::Activated)
 }
 
 /// Takes the socket that is the standard input (inetd), which is nothing from then on.

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use wsferry_gateway::address::{Address, Recording};
-use wsferry_gateway::config::{self, Config};
 use wsferry_gateway::record::{self, Summary};
 use wsferry_gateway::web::Files;
+use wsferry_gateway::{Settings, config};
 
 use crate::args::Replay;
 use crate::process::Process;
@@ -34,18 +34,20 @@ impl Replay {
         let Some(summary) = summary.await? else { return Ok(ExitCode::SUCCESS) };
         log::init(&log::Settings { verbose: self.verbose, ..log::Settings::default() })?;
         let target = Address::Recording(Recording { path: self.file, speed: self.speed });
-        let mut config = config::plain(self.listen, target);
-        config.web = self.web.map(Files::Directory);
-        let say = |config: &Config, gateway: &_| {
+        let mut settings = config::plain(self.listen, target);
+        for route in &mut settings.routes {
+            route.web = self.web.clone().map(Files::Directory);
+        }
+        let say = |settings: &Settings, gateway: &_| {
             let Summary { to_client, duration, was_cut, .. } = summary;
             let seconds = duration.as_secs_f64();
             let note = if was_cut { "; its end is missing" } else { "" };
             let frames = if to_client == 1 { "frame" } else { "frames" };
-            let mut text = banner::for_gateway(config, gateway);
+            let mut text = banner::for_gateway(settings, gateway);
             text += &format!("  recording  {to_client} {frames} in {seconds:.3} s{note}\n");
             text
         };
-        serve(config, Process::default(), signals, say).await
+        serve(settings, Process::default(), signals, say).await
     }
 }
 

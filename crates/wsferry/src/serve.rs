@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use wsferry_gateway::config::{Config, DestinationSettings};
 use wsferry_gateway::gateway::{Gateway, Given, Handle};
+use wsferry_gateway::{DestinationSettings, Settings};
 
 use crate::args::{Command, Options};
 use crate::pid_file::PidFile;
@@ -71,7 +71,7 @@ pub(crate) async fn aside<T: Send + 'static>(
 
 /// `wsferry LISTEN TARGET`.
 async fn run_gateway(options: Options, signals: Signals) -> Result<ExitCode> {
-    let Options { config, log, process } = options;
+    let Options { settings, log, process } = options;
     let log = Arc::new(log);
     let begun = aside(&signals.stop, {
         let log = Arc::clone(&log);
@@ -80,25 +80,25 @@ async fn run_gateway(options: Options, signals: Signals) -> Result<ExitCode> {
     if begun.await?.is_none() {
         return Ok(ExitCode::SUCCESS);
     }
-    let say = |config: &Config, gateway: &Gateway| {
+    let say = |settings: &Settings, gateway: &Gateway| {
         // Standard error gets the banner, whoever reads a log that is elsewhere has this line.
         if log.file.is_some() || log.syslog.is_some() {
-            banner::log(config, gateway);
+            banner::log(settings, gateway);
         }
         for note in &log.notes {
             tracing::warn!("{note}");
         }
-        banner::for_gateway(config, gateway)
+        banner::for_gateway(settings, gateway)
     };
-    serve(config, process, signals, say).await
+    serve(settings, process, signals, say).await
 }
 
 /// Binds, says so, and runs until a signal comes.
 pub(crate) async fn serve(
-    config: Config,
+    settings: Settings,
     process: Process,
     signals: Signals,
-    say: impl FnOnce(&Config, &Gateway) -> String,
+    say: impl FnOnce(&Settings, &Gateway) -> String,
 ) -> Result<ExitCode> {
     let Signals { stop, reload, .. } = signals;
     let claim = move || process.pid_file.map(PidFile::claim).transpose();
@@ -107,9 +107,9 @@ pub(crate) async fn serve(
         stop: stop.clone(),
         events: log::to_log(),
         #[cfg(unix)]
-        sockets: given::sockets(&config.listen)?,
+        sockets: given::sockets(&settings)?,
     };
-    let binding = Gateway::bind_with(config.clone(), given);
+    let binding = Gateway::bind_with(settings.clone(), given);
     let Some(bound) = stop.run_until_cancelled(binding).await else {
         return Ok(ExitCode::SUCCESS);
     };
@@ -117,11 +117,12 @@ pub(crate) async fn serve(
     if let Some(file) = &mut pid_file {
         file.write()?;
     }
-    output::stderr().say(&say(&config, &gateway));
+    output::stderr().say(&say(&settings, &gateway));
     if process.daemon {
         output::flush(); // the terminal is let go
         // The words that start a program were typed in this directory.
-        let stays = matches!(config.route, DestinationSettings::Wrapped { .. });
+        let mut routes = settings.routes.iter();
+        let stays = routes.any(|it| matches!(it.destination, DestinationSettings::Wrapped { .. }));
         let detached = daemon::Detached::new(stays)?;
         gateway.start_program().await?;
         detached.announce()?;

@@ -1,8 +1,9 @@
 //! The names of websockify's plug-ins → settings of the rooms that do their work. Their Python paths
 //! are names too, as in `websockify.token_plugins.TokenFile`.
 
-use std::path::PathBuf;
+use std::path::Path;
 
+use super::error::{ConfigError, Spelling};
 use crate::auth::{BasicHTTPAuth, ClientCertCNAuth, ExpectOrigin, PluginSettings};
 use crate::token;
 use crate::token::http::Format;
@@ -17,13 +18,19 @@ const OWN: &str = "Python classes are not loaded: own logic goes behind a URL (H
 ///
 /// # Errors
 /// One sentence that names what is wrong.
-pub fn token(class: &str, source: Option<&str>) -> Result<token::Settings, String> {
+pub fn token(
+    class: &str,
+    source: Option<&str>,
+    folder: &Path,
+    spelling: Spelling,
+) -> Result<token::Settings, ConfigError> {
     let source = |expected: &str| {
-        source.ok_or_else(|| format!("--token-plugin {class} needs --token-source: {expected}"))
+        let (plugin, needed) = (spelling.of("token-plugin"), spelling.of("token-source"));
+        source.ok_or_else(|| ConfigError(format!("{plugin} {class} needs {needed}: {expected}")))
     };
     let path = |expected| {
-        let path = source(expected)?;
-        Ok::<_, String>(std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)))
+        let path = folder.join(source(expected)?);
+        Ok::<_, ConfigError>(std::path::absolute(&path).unwrap_or(path))
     };
     Ok(match name(class, "token_plugins.") {
         "TokenFile" => token::Settings::File(path("a file, or a directory of files")?),
@@ -38,29 +45,35 @@ pub fn token(class: &str, source: Option<&str>) -> Result<token::Settings, Strin
         "TokenRedis" => {
             let server = source("a server, such as localhost:6379")?;
             let settings = server.parse::<token::redis::Settings>();
-            token::Settings::Redis(settings.map_err(|error| error.to_string())?)
+            token::Settings::Redis(settings.map_err(|error| ConfigError(error.to_string()))?)
         }
-        _ => return Err(unknown("--token-plugin", class, TOKEN_PLUGINS)),
+        _ => return Err(unknown(&spelling.of("token-plugin"), class, TOKEN_PLUGINS)),
     })
 }
 
-fn http(pattern: &str, format: Format) -> Result<token::Settings, String> {
-    let pattern = pattern.parse().map_err(|error: token::http::UrlPatternError| error.to_string());
-    Ok(token::Settings::Http(pattern?, format))
+fn http(pattern: &str, format: Format) -> Result<token::Settings, ConfigError> {
+    let pattern = pattern.parse::<token::http::UrlPattern>();
+    let pattern = pattern.map_err(|error| ConfigError(error.to_string()))?;
+    Ok(token::Settings::Http(pattern, format))
 }
 
 /// Reads `--auth-plugin` and `--auth-source`.
 ///
 /// # Errors
 /// One sentence that names what is wrong.
-pub fn auth(class: &str, source: Option<&str>) -> Result<PluginSettings, String> {
+pub fn auth(
+    class: &str,
+    source: Option<&str>,
+    spelling: Spelling,
+) -> Result<PluginSettings, ConfigError> {
     let source = |expected: &str| {
-        source.ok_or_else(|| format!("--auth-plugin {class} needs --auth-source: {expected}"))
+        let (plugin, needed) = (spelling.of("auth-plugin"), spelling.of("auth-source"));
+        source.ok_or_else(|| ConfigError(format!("{plugin} {class} needs {needed}: {expected}")))
     };
     Ok(match name(class, "auth_plugins.") {
         "BasicHTTPAuth" => {
             let auth = BasicHTTPAuth::new(source("user:password")?);
-            PluginSettings::Basic(auth.map_err(|error| error.to_string())?)
+            PluginSettings::Basic(auth.map_err(|error| ConfigError(error.to_string()))?)
         }
         "ExpectOrigin" => {
             let origins = source("origins, such as https://example.com, with blanks between")?;
@@ -71,11 +84,11 @@ pub fn auth(class: &str, source: Option<&str>) -> Result<PluginSettings, String>
             PluginSettings::Certificate(ClientCertCNAuth::new(names))
         }
         "HttpAuth" => {
-            let url = source("a URL, such as http://localhost:8000/check")?.parse();
-            let url = url.map_err(|error: crate::auth::http::ServiceUrlError| error.to_string());
-            PluginSettings::Http(url?)
+            let url = source("a URL, such as http://localhost:8000/check")?;
+            let url = url.parse::<crate::auth::http::Settings>();
+            PluginSettings::Http(url.map_err(|error| ConfigError(error.to_string()))?)
         }
-        _ => return Err(unknown("--auth-plugin", class, AUTH_PLUGINS)),
+        _ => return Err(unknown(&spelling.of("auth-plugin"), class, AUTH_PLUGINS)),
     })
 }
 
@@ -85,17 +98,17 @@ fn name<'a>(class: &'a str, module: &str) -> &'a str {
     path.strip_prefix(module).unwrap_or(class)
 }
 
-fn unknown(option: &str, class: &str, all: &str) -> String {
+fn unknown(option: &str, class: &str, all: &str) -> ConfigError {
     let lower = class.to_ascii_lowercase();
     let distance = |name: &&str| strsim::damerau_levenshtein(&lower, &name.to_ascii_lowercase());
     let alike = all.split(", ").min_by_key(distance).filter(|name| distance(name) <= 3);
     let hint = alike.map(|name| format!(" Did you mean {name}?")).unwrap_or_default();
-    format!("there is no {option} {class:?}.{hint} There are {all}. {OWN}")
+    ConfigError(format!("there is no {option} {class:?}.{hint} There are {all}. {OWN}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{auth, token};
+    use super::{Path, Spelling, auth, token};
 
     #[test]
     fn a_plugin_that_was_not_written_quite_right_is_told() {
@@ -105,11 +118,12 @@ mod tests {
             ("JSONTokenAPI", "JSONTokenApi"),
             ("ReadOnlyTokenFiles", "ReadOnlyTokenFile"),
         ] {
-            let said = token(class, Some("x")).unwrap_err();
+            let said = token(class, Some("x"), Path::new("/"), Spelling::Options).unwrap_err();
+            let said = said.to_string();
             assert!(said.contains(&format!("Did you mean {meant}?")), "{said}");
         }
-        let said = auth("BasicHttpAuth", Some("a:b")).unwrap_err();
-        assert!(said.contains("Did you mean BasicHTTPAuth?"), "{said}");
-        assert!(!auth("own.Class", Some("a:b")).unwrap_err().contains("Did you mean"));
+        let said = |class| auth(class, Some("a:b"), Spelling::Options).unwrap_err().to_string();
+        assert!(said("BasicHttpAuth").contains("Did you mean BasicHTTPAuth?"));
+        assert!(!said("own.Class").contains("Did you mean"));
     }
 }

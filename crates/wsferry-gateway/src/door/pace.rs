@@ -1,6 +1,7 @@
 //! How slowly a client may read its answer: at least one byte within `write_timeout`, and on average
 //! `file_min_rate` bytes a second. Only the time in which the answer waits for the client counts.
 
+use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -15,10 +16,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The pace of one client.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// 0: forever.
-    write_timeout: Duration,
-    /// Bytes a second; 0: none.
-    min_rate: u64,
+    /// `None`: forever.
+    write_timeout: Option<Duration>,
+    /// Bytes a second; `None`: any pace will do.
+    min_rate: Option<NonZeroU64>,
     /// Set while the client is waited for.
     wait: Option<Wait>,
     /// How long the client was waited for in this window.
@@ -38,7 +39,7 @@ struct Wait {
 }
 
 impl Pace {
-    pub(super) const fn new(write_timeout: Duration, min_rate: u64) -> Self {
+    pub(super) const fn new(write_timeout: Option<Duration>, min_rate: Option<NonZeroU64>) -> Self {
         Self { write_timeout, min_rate, wait: None, waited: Duration::ZERO, took: 0 }
     }
 
@@ -90,23 +91,19 @@ impl Pace {
     fn is_too_slow(&mut self, taken: u64) -> bool {
         self.look(taken);
         let stalled = self.wait.as_ref().map_or(Duration::ZERO, |wait| wait.looked - wait.moved);
-        if !self.write_timeout.is_zero() && stalled >= self.write_timeout {
+        if self.write_timeout.is_some_and(|limit| stalled >= limit) {
             return true;
         }
-        if self.min_rate == 0 || self.waited < WINDOW {
-            return false;
-        }
-        let least = self.waited.as_secs_f64() * self.min_rate as f64;
+        let Some(rate) = self.min_rate.filter(|_| self.waited >= WINDOW) else { return false };
+        let least = self.waited.as_secs_f64() * rate.get() as f64;
         let took = self.took as f64;
         (self.waited, self.took) = (Duration::ZERO, 0);
         took < least
     }
 
     fn interval(&self) -> Duration {
-        match self.write_timeout {
-            Duration::ZERO => LOOK,
-            timeout => (timeout / 16).clamp(Duration::from_millis(1), LOOK),
-        }
+        self.write_timeout
+            .map_or(LOOK, |timeout| (timeout / 16).clamp(Duration::from_millis(1), LOOK))
     }
 }
 
@@ -118,6 +115,8 @@ mod tests {
 
     use super::*;
 
+    const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
+
     /// A client that takes `rate` bytes a second, for as long as this: whether it is too slow.
     async fn ends(mut pace: Pace, rate: u64, seconds: u64) -> bool {
         let began = Instant::now();
@@ -128,24 +127,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn less_than_the_rate_over_thirty_seconds_is_too_slow() {
-        let pace = || Pace::new(Duration::from_secs(60), 4096);
+        let pace = || Pace::new(MINUTE, NonZeroU64::new(4096));
         assert!(!ends(pace(), 4000, 29).await);
         assert!(ends(pace(), 4000, 32).await);
         assert!(!ends(pace(), 4200, 600).await);
-        assert!(!ends(Pace::new(Duration::from_secs(60), 0), 1, 600).await);
+        assert!(!ends(Pace::new(MINUTE, None), 1, 600).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_byte_within_write_timeout_is_too_slow() {
-        let pace = || Pace::new(Duration::from_secs(60), 0);
+        let pace = || Pace::new(MINUTE, None);
         assert!(!ends(pace(), 0, 59).await);
         assert!(ends(pace(), 0, 62).await);
-        assert!(!ends(Pace::new(Duration::ZERO, 0), 0, 600).await);
+        assert!(!ends(Pace::new(None, None), 0, 600).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn only_time_counts_in_which_the_client_is_waited_for() {
-        let mut pace = Pace::new(Duration::ZERO, 4096);
+        let mut pace = Pace::new(None, NonZeroU64::new(4096));
         for _ in 0..100 {
             // A second of waiting in which nothing is taken, and a minute of other things.
             let waited = timeout(Duration::from_millis(200), poll_fn(|cx| pace.poll_wait(cx, 0)));

@@ -1,5 +1,6 @@
 //! What a connection goes by: rules, which a reload swaps whole, and what outlives them.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,10 +24,10 @@ pub struct Rules {
     pub heads: HeadRules,
     /// How long a request head may take in total.
     pub header_timeout: Duration,
-    /// How long a client may take no byte of an answer.
-    pub write_timeout: Duration,
-    /// How many bytes of an answer a client must take in a second; 0: none.
-    pub file_min_rate: u64,
+    /// How long a client may take no byte of an answer; `None`: forever.
+    pub write_timeout: Option<Duration>,
+    /// How many bytes of an answer a client must take in a second; `None`: any pace will do.
+    pub file_min_rate: Option<NonZeroU64>,
     /// The names under which the listener may be reached.
     pub hosts: HostRules,
     /// Where requests lead.

@@ -66,16 +66,19 @@ pub(super) async fn serve(
     None
 }
 
-/// Writes within `limit`; 0 means no limit.
-async fn write(stream: &mut Stream, bytes: &[u8], limit: Duration) -> Result<(), ConnectionEnd> {
+/// Writes, within `limit` if there is one.
+async fn write(
+    stream: &mut Stream,
+    bytes: &[u8],
+    limit: Option<Duration>,
+) -> Result<(), ConnectionEnd> {
     let writing = async {
         stream.write_all(bytes).await?;
         poll_fn(|cx| stream.poll_flush(cx)).await
     };
-    let written: io::Result<()> = if limit.is_zero() {
-        writing.await
-    } else {
-        timeout(limit, writing).await.map_err(|_| ConnectionEnd::Slow)?
+    let written: io::Result<()> = match limit {
+        None => writing.await,
+        Some(limit) => timeout(limit, writing).await.map_err(|_| ConnectionEnd::Slow)?,
     };
     written.map_err(|_| ConnectionEnd::Failed)
 }

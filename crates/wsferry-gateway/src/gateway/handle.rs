@@ -1,6 +1,7 @@
 //! What acts on a gateway while it runs.
 
 use std::collections::HashMap;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use super::listening::{ListenerId, close};
@@ -90,7 +91,7 @@ impl Handle {
     ) -> Vec<tokio::task::JoinSet<()>> {
         let state = &self.state;
         let kept: Vec<_> = rules.listeners.keys().copied().collect();
-        state.door.failures.set_limit(rules.limits.failures_per_source);
+        state.door.failures.set_limit(rules.limits.failures_per_source.map_or(0, NonZeroU16::get));
         state.rules.store(Arc::new(rules));
         let mut listeners = state.listeners();
         let is_accepting = listeners.is_accepting();

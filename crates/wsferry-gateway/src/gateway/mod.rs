@@ -6,7 +6,6 @@
 mod accept;
 mod activity;
 mod budget;
-mod config;
 mod handle;
 mod listening;
 mod rules;
@@ -29,7 +28,6 @@ use crate::events::Events;
 use crate::route::{self, Route};
 use crate::wrap::{Ended, Prepared, Wrapped};
 use budget::{Budget, Holders};
-pub use config::Config;
 pub use handle::Handle;
 use listening::{ListenerId, Listening};
 use rules::Rules;

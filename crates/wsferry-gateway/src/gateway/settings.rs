@@ -1,5 +1,6 @@
 //! What a gateway is made from.
 
+use std::num::{NonZeroU16, NonZeroU64};
 use std::time::Duration;
 
 use super::Listen;
@@ -45,12 +46,12 @@ pub struct ListenerSettings {
 pub struct Limits {
     /// How long a request head may take in total.
     pub header_timeout: Duration,
-    /// How long a client may take no byte of an answer.
-    pub write_timeout: Duration,
-    /// How many bytes of an answer a client must take in a second; 0: none.
-    pub file_min_rate: u64,
-    /// Wrong credentials and unknown tokens in a minute after which a source is blocked; 0: never.
-    pub failures_per_source: u16,
+    /// How long a client may take no byte of an answer; `None`: forever.
+    pub write_timeout: Option<Duration>,
+    /// How many bytes of an answer a client must take in a second; `None`: any pace will do.
+    pub file_min_rate: Option<NonZeroU64>,
+    /// Wrong credentials and unknown tokens in a minute after which a source is blocked; `None`: never.
+    pub failures_per_source: Option<NonZeroU16>,
     /// How long a drain may take.
     pub drain_timeout: Duration,
     /// The maximum number of connections; `None`: what the limit of file descriptors allows. It holds

@@ -1,6 +1,7 @@
 //! What outlives the rules of a gateway: its sessions, its connections and what they may be, its
 //! listeners, its drain.
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -62,7 +63,10 @@ impl State {
         let listening = stop.child_token();
         let door = door::State {
             events: routes.events.clone(),
-            failures: Failures::with_events(failures_per_source, routes.events.clone()),
+            failures: Failures::with_events(
+                failures_per_source.map_or(0, NonZeroU16::get),
+                routes.events.clone(),
+            ),
             files: Arc::new(FilePermits::new(budget.files)),
             drain: drain.token().clone(),
             stop,

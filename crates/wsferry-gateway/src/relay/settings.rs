@@ -24,8 +24,8 @@ pub struct Settings {
     pub close_timeout: Duration,
     /// How long the target may still send after its client closed.
     pub linger: Duration,
-    /// How long a side may take no byte at all; zero: for ever.
-    pub write_timeout: Duration,
+    /// How long a side may take no byte at all; `None`: forever.
+    pub write_timeout: Option<Duration>,
 }
 
 impl Settings {

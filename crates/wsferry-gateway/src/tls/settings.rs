@@ -46,6 +46,13 @@ pub struct ConnectorSettings {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(pub(super) Box<str>);
 
+impl Password {
+    /// What it is.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
 impl From<&str> for Password {
     fn from(text: &str) -> Self {
         Self(text.into())

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use crate::config::Config;
 use wsferry_gateway::auth::{Failures, Policy};
 use wsferry_gateway::config::ListenAddress;
 use wsferry_gateway::config::{allow_host, allow_origin};
-use wsferry_gateway::gateway::Config;
 use wsferry_gateway::request::{Client, Request};
 use wsferry_gateway::web::Files;
 use wsferry_testkit::raw::HANDSHAKE;

@@ -72,14 +72,14 @@ pub(crate) async fn patient(target: std::net::SocketAddr) -> Running {
 
 /// The same, with or without long streams being spliced.
 async fn patient_with(target: std::net::SocketAddr, splice: bool) -> Running {
-    let change = |config: &mut wsferry_gateway::gateway::Config| {
+    let change = |config: &mut crate::config::Config| {
         config.session.relay.splice = splice;
         be_patient(config);
     };
     Running::start(config_with(target, change)).await
 }
 
-pub(crate) fn be_patient(config: &mut wsferry_gateway::gateway::Config) {
+pub(crate) fn be_patient(config: &mut crate::config::Config) {
     config.session.relay.linger = 4 * PATIENCE;
     config.session.relay.close_timeout = 4 * PATIENCE;
     config.session.connect_timeout = 4 * PATIENCE;

@@ -4,8 +4,8 @@
 use std::fs::File;
 use std::time::{Duration, Instant};
 
+use crate::config::Config;
 use tempfile::TempDir;
-use wsferry_gateway::gateway::Config;
 use wsferry_gateway::web::Files;
 use wsferry_testkit::patience::{soon, within};
 use wsferry_testkit::raw::{BINARY, FIN, HANDSHAKE, Raw};
@@ -142,7 +142,7 @@ async fn an_idle_connection_ends_after_fifteen_seconds_and_a_stalled_download_af
 async fn with_the_rate_off_a_stalled_download_has_write_timeout() {
     let (gateway, _site) = gateway(|config| {
         config.file_min_rate = 0;
-        config.session.relay.write_timeout = Duration::from_millis(500);
+        config.session.relay.write_timeout = Some(Duration::from_millis(500));
     })
     .await;
     let stream = slow(&gateway).await.into_stream();

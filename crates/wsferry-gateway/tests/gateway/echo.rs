@@ -123,8 +123,8 @@ async fn a_broken_rule_ends_an_echo_like_any_session() {
 #[tokio::test]
 async fn a_client_that_reads_nothing_is_cut_after_the_write_timeout_without_any_other_timer() {
     // No keep-alive: nothing but the stall itself wakes the session.
-    let change = |config: &mut wsferry_gateway::gateway::Config| {
-        config.session.relay.write_timeout = std::time::Duration::from_millis(500);
+    let change = |config: &mut crate::config::Config| {
+        config.session.relay.write_timeout = Some(std::time::Duration::from_millis(500));
     };
     let gateway = Running::start(config_with("echo:", change)).await;
     let mut client = gateway.client().await.into_stream();

@@ -50,8 +50,8 @@ async fn a_target_that_resets_behind_the_clients_close_is_1011_and_not_its_echo(
 #[tokio::test]
 async fn a_target_that_stalls_behind_the_clients_close_is_reset_and_not_ended() {
     let mut target = targets::by_hand().await;
-    let change = |config: &mut wsferry_gateway::gateway::Config| {
-        config.session.relay.write_timeout = Duration::from_millis(400);
+    let change = |config: &mut crate::config::Config| {
+        config.session.relay.write_timeout = Some(Duration::from_millis(400));
     };
     let gateway = Running::start(config_with(target.address(), change)).await;
     let (client, mut stream) = pair(&gateway, &mut target).await;
@@ -192,7 +192,7 @@ async fn after_the_targets_fin_the_client_may_go_on_sending() {
 #[tokio::test]
 async fn a_client_that_never_answers_the_close_is_left_after_the_close_timeout() {
     let mut target = targets::by_hand().await;
-    let change = |config: &mut wsferry_gateway::gateway::Config| {
+    let change = |config: &mut crate::config::Config| {
         config.session.relay.close_timeout = Duration::from_millis(200);
     };
     let gateway = Running::start(config_with(target.address(), change)).await;
@@ -207,7 +207,7 @@ async fn a_client_that_never_answers_the_close_is_left_after_the_close_timeout()
 #[tokio::test]
 async fn the_target_may_go_on_sending_for_linger_after_the_clients_close() {
     let mut target = targets::by_hand().await;
-    let change = |config: &mut wsferry_gateway::gateway::Config| {
+    let change = |config: &mut crate::config::Config| {
         config.session.relay.linger = Duration::from_secs(20);
     };
     let gateway = Running::start(config_with(target.address(), change)).await;
@@ -226,7 +226,7 @@ async fn the_target_may_go_on_sending_for_linger_after_the_clients_close() {
 #[tokio::test]
 async fn a_target_that_never_ends_is_left_after_linger() {
     let mut target = targets::by_hand().await;
-    let change = |config: &mut wsferry_gateway::gateway::Config| {
+    let change = |config: &mut crate::config::Config| {
         config.session.relay.linger = Duration::from_millis(200);
     };
     let gateway = Running::start(config_with(target.address(), change)).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wsferry_gateway::gateway::Config;
+use crate::config::Config;
 use wsferry_gateway::route::Dial;
 use wsferry_testkit::raw::{BINARY, FIN, Frame, HANDSHAKE, close, frame};
 use wsferry_testkit::targets::{self, End, Unanswering};

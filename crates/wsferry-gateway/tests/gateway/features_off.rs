@@ -2,26 +2,27 @@
 
 use std::time::Duration;
 
+use crate::config::Config;
 use tempfile::tempdir;
-use wsferry_gateway::config::{Config, DestinationSettings, Reached, plugin};
 use wsferry_gateway::events::Events;
 use wsferry_gateway::net::Resolver;
+use wsferry_gateway::route::{DestinationSettings, Reached};
 use wsferry_gateway::tls::{Ciphers, ConnectorSettings, MinVersion, ServerSettings};
 use wsferry_gateway::wrap::{self, SourcePort, WrapMode};
 use wsferry_gateway::{Gateway, record};
 
-use crate::support::config_with;
+use crate::support::{auth_plugin, config_with, token_plugin};
 
 #[test]
 fn tokens_in_redis_are_refused_by_the_name_of_their_plug_in() {
-    let said = plugin::token("TokenRedis", Some("localhost")).unwrap_err();
+    let said = token_plugin("TokenRedis", Some("localhost")).unwrap_err();
     assert!(said.contains("TokenRedis: this build has no Redis"), "{said}");
     assert!(said.contains("the feature redis"), "{said}");
 }
 
 #[tokio::test]
 async fn signed_tokens_are_refused_by_the_name_of_their_plug_in() {
-    let settings = plugin::token("JWTTokenApi", Some("/a/key")).unwrap();
+    let settings = token_plugin("JWTTokenApi", Some("/a/key")).unwrap();
     let error = settings.open(&Resolver::default(), &Events::default()).unwrap_err();
     let said = error.to_string();
     assert!(said.contains("JWTTokenApi: this build has no signed tokens"), "{said}");
@@ -31,11 +32,11 @@ async fn signed_tokens_are_refused_by_the_name_of_their_plug_in() {
 #[tokio::test]
 async fn web_services_are_refused_by_the_names_of_their_plug_ins() {
     let (resolver, events) = (Resolver::default(), Events::default());
-    let auth = plugin::auth("HttpAuth", Some("http://localhost:1/check")).unwrap();
+    let auth = auth_plugin("HttpAuth", Some("http://localhost:1/check")).unwrap();
     let error = auth.open(&resolver, &events).err().unwrap().to_string();
     assert!(error.contains("HttpAuth") && error.contains("the feature http-plugins"), "{error}");
     for class in ["BaseTokenAPI", "JSONTokenApi"] {
-        let source = plugin::token(class, Some("http://localhost:1/%s")).unwrap();
+        let source = token_plugin(class, Some("http://localhost:1/%s")).unwrap();
         let error = source.open(&resolver, &events).unwrap_err().to_string();
         assert!(error.contains(class) && error.contains("the feature http-plugins"), "{error}");
     }

@@ -315,8 +315,7 @@ async fn text_is_accepted_by_default_and_comes_out_as_bytes() {
 #[tokio::test]
 async fn where_text_is_not_accepted_it_gets_1003() {
     let mut target = targets::collect().await;
-    let change =
-        |config: &mut wsferry_gateway::gateway::Config| config.session.relay.accept_text = false;
+    let change = |config: &mut crate::config::Config| config.session.relay.accept_text = false;
     let gateway = Running::start(config_with(target.address(), change)).await;
     for bytes in [frame(FIN | TEXT, b"hi"), frame(TEXT, b""), vec![FIN | TEXT]] {
         breaks(&gateway, &mut target, &bytes, 1003, b"").await;
@@ -324,8 +323,7 @@ async fn where_text_is_not_accepted_it_gets_1003() {
 }
 
 async fn sending_text(target: &targets::Target<tokio::net::TcpStream>) -> Running {
-    let change =
-        |config: &mut wsferry_gateway::gateway::Config| config.session.relay.send = Kind::Text;
+    let change = |config: &mut crate::config::Config| config.session.relay.send = Kind::Text;
     Running::start(config_with(target.address(), change)).await
 }
 
@@ -380,7 +378,7 @@ async fn pinging(target: std::net::SocketAddr, interval: u64, timeout: u64) -> R
         interval: Duration::from_millis(interval),
         timeout: Duration::from_millis(timeout),
     };
-    let change = |config: &mut wsferry_gateway::gateway::Config| {
+    let change = |config: &mut crate::config::Config| {
         config.session.relay.keep_alive = Some(keep_alive);
     };
     Running::start(config_with(target, change)).await

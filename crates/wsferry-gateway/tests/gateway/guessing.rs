@@ -1,11 +1,10 @@
 //! A source that shows wrong passwords or unknown tokens is blocked for a while.
 
+use crate::config::Config;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::AsyncWriteExt;
 use wsferry_gateway::auth;
-use wsferry_gateway::config::plugin;
-use wsferry_gateway::gateway::Config;
 use wsferry_gateway::route::DestinationSettings;
 use wsferry_gateway::route::TokenPlace;
 use wsferry_gateway::web::Files;
@@ -13,11 +12,11 @@ use wsferry_testkit::raw::{Answer, HANDSHAKE};
 use wsferry_testkit::targets;
 
 use crate::service::{Service, answer};
-use crate::support::{Running, config_with};
+use crate::support::{Running, auth_plugin, config_with, token_plugin};
 
 /// What `--auth-plugin BasicHTTPAuth --auth-source anna:secret` sets.
 fn with_password(config: &mut Config) {
-    config.auth_plugin = Some(plugin::auth("BasicHTTPAuth", Some("anna:secret")).unwrap());
+    config.auth_plugin = Some(auth_plugin("BasicHTTPAuth", Some("anna:secret")).unwrap());
 }
 
 /// A handshake with these fields beside its own.
@@ -38,7 +37,7 @@ async fn by_token(change: impl FnOnce(&mut Config)) -> (Running, tempfile::TempD
     let folder = tempfile::tempdir().unwrap();
     let tokens = folder.path().join("tokens");
     std::fs::write(&tokens, "good: echo:\n").unwrap();
-    let source = plugin::token("TokenFile", tokens.to_str()).unwrap();
+    let source = token_plugin("TokenFile", tokens.to_str()).unwrap();
     let gateway = Running::start(config_with("echo:", |config| {
         config.route = DestinationSettings::Token { source, place: TokenPlace::Query };
         change(config);

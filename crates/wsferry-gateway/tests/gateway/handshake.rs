@@ -77,8 +77,7 @@ pub(crate) async fn check(
 
 /// It has the patience for a long head that comes byte by byte on a busy machine.
 pub(crate) async fn gateway() -> Running {
-    let change =
-        |config: &mut wsferry_gateway::gateway::Config| config.header_timeout = 4 * PATIENCE;
+    let change = |config: &mut crate::config::Config| config.header_timeout = 4 * PATIENCE;
     Running::start(config_with("echo:", change)).await
 }
 

@@ -145,8 +145,7 @@ async fn a_head_may_be_as_large_as_the_limit_that_was_set() {
         and(&[&lines[0], &lines[1]])
     };
     for max_size in [1024, 4096, 200_000, 1 << 20] {
-        let change =
-            |config: &mut wsferry_gateway::gateway::Config| config.heads.max_size = max_size;
+        let change = |config: &mut crate::config::Config| config.heads.max_size = max_size;
         let gateway = Running::start(config_with("echo:", change)).await;
         let largest = of(max_size - max_size % 2);
         assert!(max_size - largest.len() < 2);

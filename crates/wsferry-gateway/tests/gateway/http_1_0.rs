@@ -23,8 +23,7 @@ async fn an_upgrade_of_http_1_0_gets_426_and_never_101() {
 
 #[tokio::test]
 async fn in_websockifys_place_an_upgrade_of_http_1_0_gets_101_when_it_is_otherwise_whole() {
-    let change =
-        |config: &mut wsferry_gateway::gateway::Config| config.heads.upgrades_http_1_0 = true;
+    let change = |config: &mut crate::config::Config| config.heads.upgrades_http_1_0 = true;
     let gateway = Running::start(config_with("echo:", change)).await;
     let old =
         |more: &[(&str, &str)]| but(&[&[(GET, "GET /chat?a=%20HTTP/1.0 HTTP/1.0")], more].concat());

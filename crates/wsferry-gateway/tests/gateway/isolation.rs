@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::Config;
 use tokio::io::AsyncWriteExt;
-use wsferry_gateway::gateway::Config;
 use wsferry_testkit::patience::soon;
 use wsferry_testkit::raw::{BINARY, FIN, frame};
 use wsferry_testkit::targets::{self, End, Target};
@@ -12,7 +12,7 @@ use crate::support::{Clock, Running, config_with};
 
 /// Gives up on writes that are blocked for 300 ms, and on a Close that is not answered for as long.
 fn hasty(config: &mut Config) {
-    config.session.relay.write_timeout = Duration::from_millis(300);
+    config.session.relay.write_timeout = Some(Duration::from_millis(300));
     config.session.relay.close_timeout = Duration::from_millis(300);
 }
 
@@ -100,7 +100,8 @@ async fn a_client_that_floods_and_reads_nothing_is_ended_though_its_bytes_move()
 #[tokio::test]
 async fn a_slow_client_is_not_ended_while_it_takes_something() {
     let mut target = targets::by_hand().await;
-    let change = |config: &mut Config| config.session.relay.write_timeout = Duration::from_secs(2);
+    let change =
+        |config: &mut Config| config.session.relay.write_timeout = Some(Duration::from_secs(2));
     let gateway = Running::start(config_with(target.address(), change)).await;
     let clock = Clock::start(Duration::from_millis(300)).await;
     let (mut frames, _write) = gateway.client().await.split();

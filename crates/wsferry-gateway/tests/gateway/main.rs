@@ -13,6 +13,7 @@ mod attacks;
 #[cfg(feature = "http-plugins")]
 mod auth_http;
 mod auth_plugins;
+mod config;
 mod delivery;
 #[cfg(target_os = "linux")]
 mod descriptors;

@@ -1,12 +1,12 @@
 //! How the target's bytes are cut into messages: docs/protocol.md §2, and `--max-message`.
 
+use crate::config::Config;
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use wsferry_gateway::gateway::Config;
 use wsferry_proto::Kind;
 use wsferry_testkit::patience::{soon, within};
 use wsferry_testkit::raw::{BINARY, CLOSE, FIN, Frames, PING, PONG, TEXT, close, frame};

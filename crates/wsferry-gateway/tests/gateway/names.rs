@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use crate::config::Config;
 use wsferry_gateway::auth;
-use wsferry_gateway::gateway::Config;
 use wsferry_gateway::net::Resolver;
 use wsferry_gateway::route::DestinationSettings;
 use wsferry_gateway::route::Dial;

@@ -40,8 +40,7 @@ fn without_times(recording: &str) -> String {
 
 /// A gateway that records into `folder`.
 async fn recording(folder: &Path, target: impl std::fmt::Display) -> Running {
-    let record =
-        |config: &mut wsferry_gateway::gateway::Config| config.record = Some(folder.join("rec"));
+    let record = |config: &mut crate::config::Config| config.record = Some(folder.join("rec"));
     Running::start(config_with(target, record)).await
 }
 

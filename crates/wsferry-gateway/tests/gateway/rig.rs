@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use crate::config::Config;
 use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::{TcpStream, UnixListener};
 use tokio::sync::mpsc;
-use wsferry_gateway::gateway::Config;
 use wsferry_gateway::tls::ConnectorSettings;
 use wsferry_testkit::patience::{PATIENCE, soon};
 use wsferry_testkit::pki::Pki;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::config::Config;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use wsferry_gateway::gateway::Config;
 use wsferry_testkit::patience::soon;
 use wsferry_testkit::raw::{BINARY, FIN, Frame, HANDSHAKE, close, frame};
 use wsferry_testkit::targets::{self, End, Target};

@@ -31,7 +31,7 @@ async fn a_subprotocol_that_no_byte_stream_keeps_is_left_out_unless_it_is_named(
         let answer = check(&gateway, offer(&format!("{promise}, mqtt")), 101, false).await;
         assert_eq!(answer.field("sec-websocket-protocol"), "mqtt");
     }
-    let change = |config: &mut wsferry_gateway::gateway::Config| {
+    let change = |config: &mut crate::config::Config| {
         config.subprotocols = vec!["text.ircv3.net".parse().unwrap()];
     };
     let gateway = Running::start(config_with("echo:", change)).await;
@@ -44,8 +44,7 @@ async fn a_subprotocol_that_no_byte_stream_keeps_is_left_out_unless_it_is_named(
 async fn the_subprotocols_text_and_binary_mean_what_they_say_for_that_client() {
     for send in [Kind::Binary, Kind::Text] {
         let mut target = targets::by_hand().await;
-        let change =
-            |config: &mut wsferry_gateway::gateway::Config| config.session.relay.send = send;
+        let change = |config: &mut crate::config::Config| config.session.relay.send = send;
         let gateway = Running::start(config_with(target.address(), change)).await;
         for (line, first) in [
             ("Sec-WebSocket-Protocol: text", FIN | TEXT),

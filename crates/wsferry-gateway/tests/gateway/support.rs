@@ -2,14 +2,18 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
+use crate::config::Config;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wsferry_gateway::address::Address;
-use wsferry_gateway::config::{ListenAddress, plain};
+use wsferry_gateway::auth::PluginSettings;
+use wsferry_gateway::config::{ListenAddress, Spelling, plugin};
 use wsferry_gateway::error::StartError;
-use wsferry_gateway::gateway::{Config, Gateway};
+use wsferry_gateway::gateway::Gateway;
+use wsferry_gateway::token;
 use wsferry_gateway::wrap::Ended;
 use wsferry_testkit::patience::soon;
 use wsferry_testkit::raw::{Answer, Client, Raw};
@@ -18,7 +22,7 @@ use wsferry_testkit::raw::{Answer, Client, Raw};
 /// should have woken.
 pub(crate) fn config(target: impl Display) -> Config {
     let listen = "127.0.0.1:0".parse::<ListenAddress>().unwrap();
-    let mut config = plain(listen, target.to_string().parse::<Address>().unwrap());
+    let mut config = Config::plain(listen, target.to_string().parse::<Address>().unwrap());
     config.session.relay.keep_alive = None;
     config
 }
@@ -28,6 +32,17 @@ pub(crate) fn config_with(target: impl Display, change: impl FnOnce(&mut Config)
     let mut config = config(target);
     change(&mut config);
     config
+}
+
+/// A plug-in that decides who may connect.
+pub(crate) fn auth_plugin(class: &str, source: Option<&str>) -> Result<PluginSettings, String> {
+    plugin::auth(class, source, Spelling::Options).map_err(|error| error.to_string())
+}
+
+/// A plug-in that knows tokens.
+pub(crate) fn token_plugin(class: &str, source: Option<&str>) -> Result<token::Settings, String> {
+    plugin::token(class, source, Path::new("/"), Spelling::Options)
+        .map_err(|error| error.to_string())
 }
 
 /// A gateway that runs; it is stopped at the latest when this is dropped.

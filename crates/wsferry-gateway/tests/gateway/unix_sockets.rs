@@ -5,14 +5,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::config::Config;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use wsferry_gateway::Listen;
 use wsferry_gateway::address::Address;
-use wsferry_gateway::config::Listen;
-use wsferry_gateway::gateway::{Config, Gateway};
+use wsferry_gateway::gateway::Gateway;
 use wsferry_proto::KeepAlive;
 use wsferry_testkit::patience::{PATIENCE, soon, within};
 use wsferry_testkit::raw::{BINARY, CLOSE, FIN, Frame, Frames, PONG, close, frame, send_frames};
@@ -65,7 +66,7 @@ async fn run(
 ) -> CancellationToken {
     let mut config = crate::support::config("echo:");
     config.listen = Listen::Unix { path: gate_path(folder), mode: 0o600 };
-    config.route = wsferry_gateway::config::DestinationSettings::Fixed(target);
+    config.route = wsferry_gateway::DestinationSettings::Fixed(target);
     config.session.relay.close_timeout = 4 * PATIENCE;
     change(&mut config);
     let gateway = Gateway::bind(config).await.unwrap();

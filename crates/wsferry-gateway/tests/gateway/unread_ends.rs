@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use crate::config::Config;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest, ReadHalf, WriteHalf};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wsferry_gateway::address::{Address, Recording, Speed};
-use wsferry_gateway::gateway::Config;
 use wsferry_gateway::outcome::Direction;
 use wsferry_testkit::patience::{PATIENCE, soon};
 use wsferry_testkit::raw::{BINARY, FIN, Frame, Frames, close};
@@ -101,7 +101,7 @@ fn quick(config: &mut Config, write_timeout: Duration) {
     let relay = &mut config.session.relay;
     relay.linger = Duration::from_millis(100);
     relay.close_timeout = Duration::from_millis(400);
-    relay.write_timeout = write_timeout;
+    relay.write_timeout = Some(write_timeout);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio_util::sync::CancellationToken;
 use wsferry_gateway::Events;
-use wsferry_gateway::config::Listen;
+use wsferry_gateway::Listen;
 use wsferry_gateway::wrap::{Ended, Prepared, Settings, SourcePort, WrapMode, Wrapped};
 use wsferry_testkit::cpp::plain_program;
 use wsferry_testkit::patience::soon;

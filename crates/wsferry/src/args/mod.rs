@@ -19,7 +19,7 @@ use std::path::Path;
 use clap::builder::styling::Styles;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use wsferry_gateway::config::Config;
+use wsferry_gateway::Settings;
 
 use crate::log::Settings as Log;
 use crate::process::Process;
@@ -41,7 +41,7 @@ pub(crate) enum Command {
 
 /// A gateway to be run.
 pub(crate) struct Options {
-    pub(super) config: Config,
+    pub(super) settings: Settings,
     pub(super) log: Log,
     pub(super) process: Process,
 }

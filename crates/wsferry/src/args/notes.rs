@@ -1,9 +1,9 @@
 //! What is said at the start about options that are taken, but may not do what was meant.
 
 use wsferry_gateway::auth::PluginSettings;
-use wsferry_gateway::config::{self, DestinationSettings};
+use wsferry_gateway::config;
 use wsferry_gateway::tls::Ciphers;
-use wsferry_gateway::token;
+use wsferry_gateway::{DestinationSettings, RouteSettings, token};
 
 use super::options::TypedOptions;
 
@@ -29,46 +29,47 @@ impl TypedOptions {
         }
         notes
     }
+}
 
-    /// What lets in pages that nobody meant, or keeps out those that were meant.
-    pub(super) fn notes_on_access(&self, plugin: Option<&PluginSettings>) -> Vec<String> {
-        let mut notes = Vec::new();
-        if matches!(plugin, Some(PluginSettings::Basic(_))) && !self.web_auth {
-            notes.push(
-                "browsers ask for a password when they load a page, not for its WebSocket: with \
-                 BasicHTTPAuth and --web give --web-auth too"
-                    .to_owned(),
-            );
-        }
-        let why = "any site that your users visit can send it, and connect as they can";
-        let has = |origin: &str| {
-            let item = config::allow_origin(origin);
-            item.is_ok_and(|item| self.allow_origin.contains(&item))
-        };
-        if has("*") {
-            notes.push(format!("--allow-origin '*' lets every page of the world connect: {why}"));
-        }
-        for origin in ["null", "file://"].into_iter().filter(|origin| has(origin)) {
+/// What lets in pages that nobody meant, or keeps out those that were meant.
+pub(super) fn on_access(route: &RouteSettings) -> Vec<String> {
+    let plugin = route.auth_plugin.as_ref();
+    let mut notes = Vec::new();
+    if matches!(plugin, Some(PluginSettings::Basic(_))) && !route.web_auth {
+        notes.push(
+            "browsers ask for a password when they load a page, not for its WebSocket: with \
+             BasicHTTPAuth and --web give --web-auth too"
+                .to_owned(),
+        );
+    }
+    let why = "any site that your users visit can send it, and connect as they can";
+    let has = |origin: &str| {
+        let item = config::allow_origin(origin);
+        item.is_ok_and(|item| route.auth.allow_origin.contains(&item))
+    };
+    if has("*") {
+        notes.push(format!("--allow-origin '*' lets every page of the world connect: {why}"));
+    }
+    for origin in ["null", "file://"].into_iter().filter(|origin| has(origin)) {
+        notes.push(format!(
+            "--allow-origin {origin} is for more than pages opened as files: {why}; serve the page \
+             with --web instead"
+        ));
+    }
+    if let Some(PluginSettings::Origin(list)) = plugin {
+        if list.has_anybodys() {
             notes.push(format!(
-                "--allow-origin {origin} is for more than pages opened as files: {why}; serve the page \
-                 with --web instead"
+                "ExpectOrigin lists an origin for more than pages opened as files: {why}; serve the \
+                 page with --web instead"
             ));
         }
-        if let Some(PluginSettings::Origin(list)) = plugin {
-            if list.has_anybodys() {
-                notes.push(format!(
-                    "ExpectOrigin lists an origin for more than pages opened as files: {why}; serve the \
-                     page with --web instead"
-                ));
-            }
-            if list.has_star() {
-                notes.push(
-                    "ExpectOrigin has no patterns: * is no origin, and lets nobody in".to_owned(),
-                );
-            }
+        if list.has_star() {
+            notes.push(
+                "ExpectOrigin has no patterns: * is no origin, and lets nobody in".to_owned(),
+            );
         }
-        notes
     }
+    notes
 }
 
 /// Without a namespace any key of the Redis may be asked for.

@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue};
 use wsferry_gateway::address::Address;
 use wsferry_gateway::auth::http::ShownField;
 use wsferry_gateway::auth::{AllowHost, AllowOrigin};
-use wsferry_gateway::config::{self, default, seconds};
+use wsferry_gateway::config::{self, default, seconds, spell_seconds, spell_size};
 use wsferry_gateway::tls::{Ciphers, MinVersion, Password};
 use wsferry_proto::handshake::Subprotocol;
 
@@ -71,7 +71,7 @@ pub(super) struct TypedOptions {
     pub(super) send: Send,
     /// The largest message to a client in bytes, or with KiB or MiB
     #[arg(long, value_name = "BYTES", value_parser = config::message_size,
-          default_value = default::MAX_MESSAGE, help_heading = TARGET, hide_short_help = true)]
+          default_value = spell_size(default::MAX_MESSAGE), help_heading = TARGET, hide_short_help = true)]
     pub(super) max_message: usize,
     /// Accept this subprotocol, such as text.ircv3.net, because the target speaks it. Repeatable
     #[arg(long, value_name = "NAME", value_parser = config::subprotocol, help_heading = TARGET, hide_short_help = true)]
@@ -205,35 +205,35 @@ pub(super) struct TypedOptions {
     pub(super) legacy_syslog: bool,
 
     /// Seconds of a client's silence before it is pinged; 0: never
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = default::HEARTBEAT,
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = spell_seconds(default::HEARTBEAT),
           help_heading = LIMITS)]
     pub(super) heartbeat: Duration,
     /// Seconds for the target's name and connection
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = default::CONNECT_TIMEOUT,
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = spell_seconds(default::CONNECT_TIMEOUT),
           help_heading = LIMITS, hide_short_help = true)]
     pub(super) connect_timeout: Duration,
     /// Seconds for a request head, and for a TLS handshake
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = default::HEADER_TIMEOUT,
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = spell_seconds(default::HEADER_TIMEOUT),
           help_heading = LIMITS, hide_short_help = true)]
     pub(super) header_timeout: Duration,
     /// The largest request head in bytes, or with KiB
     #[arg(long, value_name = "BYTES", value_parser = config::head_size,
-          default_value = default::MAX_HEAD_SIZE, help_heading = LIMITS, hide_short_help = true)]
+          default_value = spell_size(default::MAX_HEAD_SIZE), help_heading = LIMITS, hide_short_help = true)]
     pub(super) max_head_size: usize,
     /// Seconds to wait for the answer to a Close
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = default::CLOSE_TIMEOUT,
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = spell_seconds(default::CLOSE_TIMEOUT),
           help_heading = LIMITS, hide_short_help = true)]
     pub(super) close_timeout: Duration,
     /// Seconds that the target may still send after its client closed
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = default::LINGER,
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = spell_seconds(default::LINGER),
           help_heading = LIMITS, hide_short_help = true)]
     pub(super) linger: Duration,
     /// Seconds that a write may make no progress at all; 0: forever
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = default::WRITE_TIMEOUT,
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = spell_seconds(default::WRITE_TIMEOUT),
           help_heading = LIMITS, hide_short_help = true)]
     pub(super) write_timeout: Duration,
     /// Seconds for open sessions when stopping
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = default::DRAIN_TIMEOUT,
+    #[arg(long, value_name = "S", value_parser = seconds, default_value = spell_seconds(default::DRAIN_TIMEOUT),
           help_heading = LIMITS, hide_short_help = true)]
     pub(super) drain_timeout: Duration,
     /// Maximum number of connections [default: what the limit of open files allows]
@@ -242,15 +242,15 @@ pub(super) struct TypedOptions {
     /// Wrong passwords and unknown tokens of an address in a minute, before it gets 429 for a while;
     /// off: no limit
     #[arg(long, value_name = "N", value_parser = config::or_off::<u16>,
-          default_value = default::AUTH_FAILURES_PER_SOURCE, help_heading = LIMITS, hide_short_help = true)]
+          default_value = default::AUTH_FAILURES_PER_SOURCE.to_string(), help_heading = LIMITS, hide_short_help = true)]
     pub(super) auth_failures_per_source: u16,
     /// Bytes of a file that a client must take in a second, over 30 seconds; off: no limit
-    #[arg(long, value_name = "BYTES", value_parser = config::rate, default_value = default::FILE_MIN_RATE,
+    #[arg(long, value_name = "BYTES", value_parser = config::rate, default_value = default::FILE_MIN_RATE.to_string(),
           help_heading = LIMITS, hide_short_help = true)]
     pub(super) file_min_rate: u64,
     /// Maximum number of connections that are not sessions yet
     #[arg(long, value_name = "N", value_parser = at_least_one,
-          default_value = default::MAX_HANDSHAKES, help_heading = LIMITS, hide_short_help = true)]
+          default_value = default::MAX_HANDSHAKES.to_string(), help_heading = LIMITS, hide_short_help = true)]
     pub(super) max_handshakes: usize,
 }
 

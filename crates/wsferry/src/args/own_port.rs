@@ -3,7 +3,8 @@
 use std::net::{IpAddr, UdpSocket};
 
 use wsferry_gateway::address::Address;
-use wsferry_gateway::config::{DestinationSettings, Listen, Reached};
+use wsferry_gateway::route::Reached;
+use wsferry_gateway::{DestinationSettings, Listen};
 use wsferry_proto::HostName;
 
 use super::called::Misuse;

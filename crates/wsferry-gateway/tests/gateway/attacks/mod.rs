@@ -8,13 +8,12 @@ mod signed;
 mod time;
 mod tokens;
 
-use wsferry_gateway::config::plugin;
-use wsferry_gateway::gateway::Config;
+use crate::config::Config;
 use wsferry_gateway::route::DestinationSettings;
 use wsferry_gateway::route::TokenPlace;
 use wsferry_testkit::raw::{Answer, HANDSHAKE};
 
-use crate::support::{Running, config_with};
+use crate::support::{Running, config_with, token_plugin};
 
 /// A handshake with this request target.
 fn handshake(target: &str) -> String {
@@ -23,7 +22,7 @@ fn handshake(target: &str) -> String {
 
 /// What `--token-plugin CLASS --token-source SOURCE` sets.
 fn tokens(class: &str, source: &str) -> DestinationSettings {
-    let source = plugin::token(class, Some(source)).unwrap();
+    let source = token_plugin(class, Some(source)).unwrap();
     DestinationSettings::Token { source, place: TokenPlace::Query }
 }
 

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use wsferry_gateway::config::plugin;
-use wsferry_gateway::gateway::Config;
+use crate::config::Config;
 use wsferry_gateway::route::DestinationSettings;
 use wsferry_gateway::route::{Dial, TokenPlace};
 use wsferry_gateway::web::Files;
@@ -14,7 +13,7 @@ use wsferry_testkit::targets::{self, Target};
 
 use super::{gateway, handshake};
 use crate::service::{Service, answer, target};
-use crate::support::Running;
+use crate::support::{Running, auth_plugin};
 
 /// A gateway whose every step is counted by a server of its own.
 struct Stage {
@@ -44,7 +43,7 @@ impl Stage {
         let url = format!("http://127.0.0.1:{}/%s", tokens.port());
         let check = format!("http://127.0.0.1:{}/", auth.port());
         let gateway = gateway("BaseTokenAPI", &url, |config| {
-            config.auth_plugin = Some(plugin::auth("HttpAuth", Some(&check)).unwrap());
+            config.auth_plugin = Some(auth_plugin("HttpAuth", Some(&check)).unwrap());
             config.dial = Dial::BeforeAccept;
             change(config);
         })
@@ -143,7 +142,7 @@ async fn a_service_may_lead_to_the_echo_and_to_unix_sockets() {
         let service = Service::start(move |_| answer("200 OK", &field, "")).await;
         let url = format!("http://127.0.0.1:{}/", service.port());
         let config = crate::support::config_with("127.0.0.1:1", |config| {
-            config.auth_plugin = Some(plugin::auth("HttpAuth", Some(&url)).unwrap());
+            config.auth_plugin = Some(auth_plugin("HttpAuth", Some(&url)).unwrap());
             config.dial = Dial::BeforeAccept;
         });
         let gateway = Running::start(config).await;
@@ -169,7 +168,7 @@ async fn a_service_that_answers_too_much_garbage_or_elsewhere_lets_nobody_in() {
         let service = Service::start(move |_| text.clone()).await;
         let url = format!("http://127.0.0.1:{}/", service.port());
         let config = crate::support::config_with("echo:", |config| {
-            config.auth_plugin = Some(plugin::auth("HttpAuth", Some(&url)).unwrap());
+            config.auth_plugin = Some(auth_plugin("HttpAuth", Some(&url)).unwrap());
         });
         let answer = Running::start(config).await.ask(HANDSHAKE).await;
         assert_eq!((answer.status, answer.field("retry-after")), (503, "5"), "{shown}");

@@ -54,7 +54,7 @@ async fn streams_both_ways_at_once_arrive_byte_for_byte_with_tls_on_one_side() {
 
     let moving = move |stream| move_both_ways(stream, length, 112);
     let mut target = tls_target(&pki.server("target"), moving).await;
-    let change = |config: &mut wsferry_gateway::gateway::Config| {
+    let change = |config: &mut crate::config::Config| {
         config.target_tls = Some(ConnectorSettings { ca: Some(pki.ca()), verify: true });
         be_patient(config);
     };

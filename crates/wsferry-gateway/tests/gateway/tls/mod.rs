@@ -9,11 +9,11 @@ mod targets;
 
 use std::sync::Arc;
 
+use crate::config::Config;
 use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
-use wsferry_gateway::gateway::Config;
 use wsferry_gateway::tls::{Acceptor, ConnectorSettings};
 use wsferry_testkit::patience::soon;
 use wsferry_testkit::pki::{Pair, Pki};

@@ -90,7 +90,7 @@ async fn a_side_that_reads_a_little_now_and_then_is_not_cut_by_the_write_timeout
     let gate = Gate::of(pki, target.address(), |config| {
         be_patient(config);
         config.target_tls = Some(ConnectorSettings { ca: Some(ca), verify: true });
-        config.session.relay.write_timeout = Duration::from_secs(1);
+        config.session.relay.write_timeout = Some(Duration::from_secs(1));
     })
     .await;
     let (frames, mut write) = gate.open().await;
@@ -141,7 +141,7 @@ async fn a_side_that_reads_nothing_is_cut_by_the_write_timeout() {
     let ca = pki.ca();
     let gate = Gate::of(pki, target.address(), |config| {
         config.target_tls = Some(ConnectorSettings { ca: Some(ca), verify: true });
-        config.session.relay.write_timeout = Duration::from_millis(400);
+        config.session.relay.write_timeout = Some(Duration::from_millis(400));
         config.session.relay.close_timeout = Duration::from_millis(400);
     })
     .await;

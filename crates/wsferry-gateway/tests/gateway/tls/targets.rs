@@ -27,7 +27,7 @@ async fn echo(pair: &Pair) -> Target<Option<String>> {
 }
 
 async fn gateway(target: String, ca: Option<PathBuf>, verify: bool) -> Running {
-    let change = |config: &mut wsferry_gateway::gateway::Config| {
+    let change = |config: &mut crate::config::Config| {
         config.target_tls = Some(ConnectorSettings { ca, verify });
     };
     Running::start(config_with(target, change)).await
@@ -130,7 +130,7 @@ async fn a_target_that_speaks_no_tls_is_told_in_a_sentence() {
         let _ = stream.read_to_end(&mut Vec::new()).await;
     })
     .await;
-    let change = |config: &mut wsferry_gateway::gateway::Config| {
+    let change = |config: &mut crate::config::Config| {
         config.target_tls = Some(ConnectorSettings { ca: Some(pki.ca()), verify: true });
         config.session.connect_timeout = Duration::from_millis(300);
     };
@@ -142,7 +142,7 @@ async fn a_target_that_speaks_no_tls_is_told_in_a_sentence() {
 async fn dialling_first_tells_a_bad_certificate_by_502() {
     let (pki, other) = (Pki::new(), Pki::new());
     let target = lenient(&pki.server("target")).await;
-    let change = |config: &mut wsferry_gateway::gateway::Config| {
+    let change = |config: &mut crate::config::Config| {
         config.target_tls = Some(ConnectorSettings { ca: Some(other.ca()), verify: true });
         config.dial = Dial::BeforeAccept;
     };
