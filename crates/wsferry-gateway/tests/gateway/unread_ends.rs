@@ -101,7 +101,7 @@ fn quick(config: &mut Config, write_timeout: Duration) {
     let relay = &mut config.session.relay;
     relay.linger = Duration::from_millis(100);
     relay.close_timeout = Duration::from_millis(400);
-    relay.write_timeout = Some(write_timeout);
+    relay.write_timeout = Some(write_timeout).filter(|limit| !limit.is_zero());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
