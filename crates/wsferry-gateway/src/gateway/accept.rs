@@ -127,7 +127,8 @@ fn run_session(
     permit: Arc<ConnectionPermit>,
 ) -> impl Future<Output = ()> + Send {
     let id = state.next_session.fetch_add(1, Ordering::Relaxed);
-    let session = Box::new(Session { id, joining, events: state.door.events.clone() });
+    let (events, pipes) = (state.door.events.clone(), state.pipes.clone());
+    let session = Box::new(Session { id, joining, events, pipes });
     let session = session.run(Arc::clone(&state.drain));
     Running { session, _counted: Counted::new(state), _permit: permit }
 }

@@ -39,6 +39,8 @@ pub(super) struct Budget {
     pub(super) turned_away: usize,
     /// Connection attempts beside the first of each dial.
     pub(super) attempts: usize,
+    /// Pipes for moving bytes between sockets; each has two descriptors.
+    pub(super) pipes: usize,
 }
 
 impl Budget {
@@ -68,9 +70,9 @@ impl Budget {
     fn of(limit: u64, open: u64, holders: Holders) -> Option<Self> {
         let attempts = (limit / 16).min(256);
         let turned_away = (limit / 16).min(64);
-        let pipes = 2 * net::pipes(limit) as u64;
+        let pipes = (limit / 16).min(net::PIPES as u64);
         let call_outs = if holders.call_outs { (limit / 16).min(64) } else { 0 };
-        let taken = open + SPARE + attempts + turned_away + pipes + call_outs;
+        let taken = open + SPARE + attempts + turned_away + 2 * pipes + call_outs;
         let rest = limit.checked_sub(taken).filter(|_| limit >= FEWEST)?;
         let each = 2 + u64::from(holders.record);
         // One file of four connections costs a fifth, ninth, … of what they have.
@@ -81,6 +83,7 @@ impl Budget {
             files: usize::try_from(files(connections)).ok()?,
             turned_away: usize::try_from(turned_away).ok()?,
             attempts: usize::try_from(attempts).ok()?,
+            pipes: usize::try_from(pipes).ok()?,
         })
     }
 }
@@ -108,7 +111,7 @@ mod tests {
                 let each = 2 + u64::from(holders.record);
                 let mut all = 12 + SPARE + each * budget.connections as u64;
                 all += if holders.web { budget.files as u64 } else { 0 };
-                all += (budget.turned_away + budget.attempts + 2 * net::pipes(limit)) as u64;
+                all += (budget.turned_away + budget.attempts + 2 * budget.pipes) as u64;
                 assert!(all <= limit, "{all} of {limit}: {budget:?}");
                 assert_eq!(budget.files, budget.connections.div_ceil(4));
             }

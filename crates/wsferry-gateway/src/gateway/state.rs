@@ -20,6 +20,7 @@ use super::rules::Rules;
 use super::watch::Watched;
 use crate::auth::Failures;
 use crate::door::{self, Door, FilePermits};
+use crate::net::Pipes;
 use crate::route;
 use crate::session::Drain;
 
@@ -36,6 +37,8 @@ pub(super) struct State {
     pub(super) listening: CancellationToken,
     pub(super) listeners: Mutex<Listening>,
     pub(super) drain: Arc<Drain>,
+    /// What moves long streams to clients.
+    pub(super) pipes: Pipes,
     /// Every task that must not escape the drain.
     pub(super) tasks: TaskTracker,
     pub(super) connections: Arc<Semaphore>,
@@ -80,6 +83,7 @@ impl State {
             drain,
             tasks: routes.tasks.clone(),
             routes,
+            pipes: Pipes::new(budget.pipes),
             connections: Arc::new(Semaphore::new(budget.connections)),
             handshakes: Arc::new(Semaphore::new(max_handshakes.min(Semaphore::MAX_PERMITS))),
             turned_away: Arc::new(Semaphore::new(budget.turned_away)),

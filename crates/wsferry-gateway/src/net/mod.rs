@@ -15,13 +15,9 @@ mod stream;
 #[cfg(unix)]
 mod unix;
 
-/// The maximum number of pipes for moving bytes between sockets; each has two descriptors.
+/// The maximum number of pipes of a gateway for moving bytes between sockets; each has two
+/// descriptors.
 pub const PIPES: usize = 128;
-
-/// The same in a process that may have no more than `limit` descriptors.
-pub fn pipes(limit: u64) -> usize {
-    usize::try_from(limit / 16).unwrap_or(usize::MAX).min(PIPES)
-}
 
 pub use http::{HttpClient, HttpError, LONGEST_BODY, Redirects, Reply, http_server};
 pub use listen::{Listener, bind, resolve_listen};
@@ -32,7 +28,7 @@ pub use socket::Socket;
 pub use socket_file::SocketFile;
 #[cfg(unix)]
 pub use socket_name::SocketName;
-pub use splice::Pipe;
+pub use splice::{Pipe, Pipes};
 pub use stream::Stream;
 #[cfg(unix)]
 pub use unix::{Inherited, listen_unix};

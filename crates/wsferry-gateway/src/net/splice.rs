@@ -2,21 +2,20 @@
 //! which holds references to the pages that the network put them into.
 
 #[cfg(target_os = "linux")]
-pub use linux::Pipe;
+pub use linux::{Pipe, Pipes};
 #[cfg(not(target_os = "linux"))]
-pub use portable::Pipe;
+pub use portable::{Pipe, Pipes};
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::cell::RefCell;
     use std::io;
     use std::os::fd::OwnedFd;
-    use std::sync::LazyLock;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Poll};
 
+    use parking_lot::Mutex;
     use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
-
     use tokio::io::Interest;
 
     use crate::net::Stream;
@@ -25,26 +24,64 @@ mod linux {
     const CAPACITY: usize = 1024 * 1024;
     /// A pipe that the system keeps smaller than this does not pay.
     const WORTH_IT: usize = 64 * 1024;
-    /// The maximum number of pipes of all threads, so that descriptors are left for connections.
-    static MOST: LazyLock<usize> =
-        LazyLock::new(|| crate::net::pipes(crate::sys::descriptor_limit().unwrap_or(u64::MAX)));
 
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    /// The pipes of a gateway, which are borrowed like buffers. Clones share them.
+    #[derive(Clone, Debug)]
+    pub struct Pipes(Arc<Shared>);
 
-    thread_local! {
-        static POOL: RefCell<Vec<Ends>> = const { RefCell::new(Vec::new()) };
+    #[derive(Debug)]
+    struct Shared {
+        /// No more than these are open, so that descriptors are left for connections.
+        most: usize,
+        open: AtomicUsize,
+        /// Nobody waits for it: whoever finds it taken opens a pipe, or closes one.
+        free: Mutex<Vec<Ends>>,
     }
 
-    /// Both ends of a pipe, counted.
+    /// Both ends of a pipe.
     #[derive(Debug)]
     struct Ends {
         out: OwnedFd,
         into: OwnedFd,
     }
 
-    impl Drop for Ends {
-        fn drop(&mut self) {
-            COUNT.fetch_sub(1, Ordering::Relaxed);
+    impl Pipes {
+        /// None is open yet, and never more than `most` are.
+        pub fn new(most: usize) -> Self {
+            Self(Arc::new(Shared { most, open: AtomicUsize::new(0), free: Mutex::default() }))
+        }
+
+        /// Borrows an empty pipe; `None` when there are none left, or the system gives none that is
+        /// worth it.
+        pub fn take(&self) -> Option<Pipe> {
+            let free = self.0.free.try_lock().and_then(|mut free| free.pop());
+            let ends = free.or_else(|| self.0.open())?;
+            Some(Pipe { ends: Some(ends), holds: 0, pipes: self.clone() })
+        }
+    }
+
+    impl Shared {
+        fn open(&self) -> Option<Ends> {
+            if self.open.fetch_add(1, Ordering::Relaxed) >= self.most {
+                self.open.fetch_sub(1, Ordering::Relaxed);
+                return None;
+            }
+            let ends = open();
+            if ends.is_none() {
+                self.open.fetch_sub(1, Ordering::Relaxed);
+            }
+            ends
+        }
+
+        /// Takes an empty pipe back, or closes it.
+        fn give_back(&self, ends: Ends, is_empty: bool) {
+            match self.free.try_lock().filter(|_| is_empty) {
+                Some(mut free) => free.push(ends),
+                None => {
+                    drop(ends);
+                    self.open.fetch_sub(1, Ordering::Relaxed);
+                }
+            }
         }
     }
 
@@ -53,17 +90,10 @@ mod linux {
     pub struct Pipe {
         ends: Option<Ends>,
         holds: usize,
+        pipes: Pipes,
     }
 
     impl Pipe {
-        /// Borrows an empty pipe; `None` when there are none left, or the system gives none that is
-        /// worth it.
-        pub fn take() -> Option<Self> {
-            let pooled = POOL.with_borrow_mut(Vec::pop);
-            let ends = pooled.or_else(open)?;
-            Some(Self { ends: Some(ends), holds: 0 })
-        }
-
         /// Bytes in the pipe.
         pub fn holds(&self) -> usize {
             self.holds
@@ -131,10 +161,8 @@ mod linux {
 
     impl Drop for Pipe {
         fn drop(&mut self) {
-            let Some(ends) = self.ends.take() else { return };
-            if self.holds == 0 {
-                // The pool of a thread that ends is gone already.
-                let _ = POOL.try_with(|pool| pool.borrow_mut().push(ends));
+            if let Some(ends) = self.ends.take() {
+                self.pipes.0.give_back(ends, self.holds == 0);
             }
         }
     }
@@ -145,19 +173,44 @@ mod linux {
     }
 
     fn open() -> Option<Ends> {
-        if COUNT.fetch_add(1, Ordering::Relaxed) >= *MOST {
-            COUNT.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        let Ok((out, into)) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK) else {
-            COUNT.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        };
-        let ends = Ends { out, into };
+        let (out, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
         // Refused when this user's pipes have many pages already: the size is what it was then.
-        let size = fcntl_setpipe_size(&ends.into, CAPACITY)
-            .or_else(|_| rustix::pipe::fcntl_getpipe_size(&ends.into));
-        size.is_ok_and(|size| size >= WORTH_IT).then_some(ends)
+        let size = fcntl_setpipe_size(&into, CAPACITY)
+            .or_else(|_| rustix::pipe::fcntl_getpipe_size(&into));
+        size.is_ok_and(|size| size >= WORTH_IT).then_some(Ends { out, into })
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn no_more_pipes_are_open_than_may_be_and_those_given_back_are_used_again() {
+            let pipes = Pipes::new(2);
+            let (one, two) = (pipes.take().unwrap(), pipes.take().unwrap());
+            assert!(pipes.take().is_none());
+            drop(one);
+            assert!(pipes.take().is_some());
+            drop(two);
+            assert_eq!(pipes.0.open.load(Ordering::Relaxed), 2);
+            assert_eq!(pipes.0.free.lock().len(), 2);
+        }
+
+        #[test]
+        fn a_pipe_that_still_holds_bytes_is_not_used_again() {
+            let pipes = Pipes::new(1);
+            let mut pipe = pipes.take().unwrap();
+            pipe.holds = 1;
+            drop(pipe);
+            assert_eq!((pipes.0.open.load(Ordering::Relaxed), pipes.0.free.lock().len()), (0, 0));
+        }
+
+        #[test]
+        fn two_gateways_have_pipes_of_their_own() {
+            let (one, other) = (Pipes::new(1), Pipes::new(1));
+            let taken = one.take();
+            assert!(taken.is_some() && one.take().is_none() && other.take().is_some());
+        }
     }
 }
 
@@ -169,16 +222,27 @@ mod portable {
 
     use crate::net::Stream;
 
-    /// There is none here: bytes are copied.
+    /// There are none here: bytes are copied.
+    #[derive(Clone, Debug)]
+    pub struct Pipes;
+
+    impl Pipes {
+        /// None.
+        pub const fn new(_: usize) -> Self {
+            Self
+        }
+
+        /// None.
+        pub const fn take(&self) -> Option<Pipe> {
+            None
+        }
+    }
+
+    /// Never made.
     #[derive(Debug)]
     pub struct Pipe(Infallible);
 
     impl Pipe {
-        /// None.
-        pub fn take() -> Option<Self> {
-            None
-        }
-
         /// Bytes in the pipe.
         pub fn holds(&self) -> usize {
             match self.0 {}

@@ -19,7 +19,7 @@ use crate::client::ClientAddress;
 use crate::dial::Dialer;
 use crate::error::DialError;
 use crate::events::{Events, SessionEvent};
-use crate::net::{Leaving, Stream};
+use crate::net::{Leaving, Pipes, Stream};
 use crate::outcome::Outcome;
 pub use crate::relay::Drain;
 use crate::relay::{self, Ended, Endpoint, TargetSide};
@@ -74,6 +74,8 @@ pub struct Session {
     pub joining: Joining,
     /// Who is told when it starts and ends.
     pub events: Events,
+    /// What moves long streams to the client.
+    pub pipes: Pipes,
 }
 
 /// What of a session is still known at its end, for the log. Boxed while the session runs, because
@@ -116,7 +118,7 @@ impl Session {
     }
 
     async fn begin(self: Box<Self>) -> (Box<Known>, Joined) {
-        let Self { id, joining, events } = *self;
+        let Self { id, joining, events, pipes } = *self;
         let Joining { address, client, early, admitted, target, settings, dialer, .. } = joining;
         let Joining { tap, send, dialed, once, .. } = joining;
         let started = Instant::now();
@@ -125,7 +127,7 @@ impl Session {
         let known = Box::new(Known { id, address, target, started, events, _once: once });
         let relay = &settings.relay.for_client(send);
         // What came early may be large, and an idle session should not hold it.
-        let client = WebSocket::new(client, &early, relay, tap);
+        let client = WebSocket::new(client, &early, relay, tap, pipes);
         drop(early);
         let joined = match &known.target {
             Address::Echo => Joined::Echo(join(client, Echo::default(), relay)),

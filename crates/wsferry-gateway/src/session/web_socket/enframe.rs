@@ -7,7 +7,7 @@ use std::time::Instant;
 use wsferry_proto::{Connection, Kind, MAX_CONTROL_FRAME, MAX_HEADER};
 
 use super::long::{LongFrames, SMALL, SpliceMode};
-use crate::net::Stream;
+use crate::net::{Pipes, Stream};
 use crate::relay::{Buffer, Pending, Sent, Settings, Size};
 
 /// A gathered answer has room for so many bytes of payload at least.
@@ -21,6 +21,8 @@ pub(super) struct Enframe {
     /// Long frames that are to be written, or the rest of them.
     pub(super) long: Option<LongFrames>,
     pub(super) splice_mode: SpliceMode,
+    /// What long frames are moved through.
+    pub(super) pipes: Option<Pipes>,
     /// No message has more bytes.
     pub(super) max_message: usize,
     /// How much is read at once.
@@ -38,16 +40,19 @@ pub(super) struct Enframe {
 }
 
 impl Enframe {
-    /// A half at the start of its stream; `may_splice`: whether the system can move the bytes, and
+    /// A half at the start of its stream. There are pipes where the system can move the bytes, and
     /// nobody else wants to see them.
-    pub(super) fn new(settings: &Settings, may_splice: bool) -> Self {
+    pub(super) fn new(settings: &Settings, pipes: Option<Pipes>) -> Self {
         let max_message = settings.longest_message();
-        let may_splice =
-            may_splice && settings.splice && settings.send == Kind::Binary && max_message >= SMALL;
+        let may_splice = settings.splice && settings.send == Kind::Binary && max_message >= SMALL;
+        let pipes = pipes.filter(|_| may_splice);
+        let splice_mode =
+            if pipes.is_some() { SpliceMode::Copied(0) } else { SpliceMode::NeverSpliced };
         Self {
             pending: None,
             long: None,
-            splice_mode: if may_splice { SpliceMode::Copied(0) } else { SpliceMode::NeverSpliced },
+            splice_mode,
+            pipes,
             max_message,
             size: Size::Small,
             payload: 0,

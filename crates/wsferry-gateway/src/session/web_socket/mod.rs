@@ -16,7 +16,7 @@ use wsferry_proto::{CloseCode, CloseReason, Connection};
 use self::deframe::Deframe;
 use self::enframe::Enframe;
 use self::ping_schedule::PingSchedule;
-use crate::net::Stream;
+use crate::net::{Pipes, Stream};
 use crate::outcome::Direction;
 use crate::relay::{ClientEnd, ClientSide, Piece, Sent, Settings, TargetEnd, TargetSide};
 use crate::tap::Tap;
@@ -45,13 +45,14 @@ impl WebSocket {
         early: &[u8],
         settings: &Settings,
         tap: Option<Box<dyn Tap>>,
+        pipes: Pipes,
     ) -> Self {
-        let may_splice = stream.is_plain() && tap.is_none();
+        let pipes = Some(pipes).filter(|_| stream.is_plain() && tap.is_none());
         Self {
             stream: Some(stream),
             connection: settings.connection(),
             deframe: Deframe::new(early),
-            enframe: Enframe::new(settings, may_splice),
+            enframe: Enframe::new(settings, pipes),
             ping_schedule: PingSchedule::of(settings.keep_alive),
             tap,
             awaited: 0,

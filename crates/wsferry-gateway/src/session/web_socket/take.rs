@@ -6,7 +6,7 @@ use wsferry_proto::{Connection, Header, Kind, MAX_HEADER, whole_characters};
 
 use super::enframe::Enframe;
 use super::long::{LongFrames, SpliceMode, is_unsupported};
-use crate::net::{Pipe, Stream};
+use crate::net::{Pipes, Stream};
 use crate::outcome::Direction;
 use crate::relay::{
     Buffer, HEAD_ROOM, LARGE_CHUNK, Part, Pending, Read, Size, TargetEnd, TargetSide,
@@ -39,7 +39,7 @@ impl Enframe {
         cx: &mut Context<'_>,
         target: &mut Stream,
     ) -> Poll<Option<TargetEnd>> {
-        let Some(mut pipe) = Pipe::take() else {
+        let Some(mut pipe) = self.pipes.as_ref().and_then(Pipes::take) else {
             self.splice_mode = SpliceMode::Copied(0); // all are in use: perhaps later
             return Poll::Ready(None);
         };
