@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::machine::Machine;
-use crate::measure::Measure;
 use crate::options::Bench;
 use crate::peers::{self, Kind, Places};
+use crate::point::Measure;
+use crate::point::Transport;
 use crate::report::Report;
-use crate::rows::Transport;
 use crate::rows::{Csv, Row};
 use crate::target::Targets;
 use crate::tls::Tls;

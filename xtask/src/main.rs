@@ -6,13 +6,16 @@
 //! [`report`] and [`plot`] (what is said in the end).
 
 mod bench;
+mod group;
 mod keeper;
 mod load;
 mod machine;
 mod measure;
 mod options;
+mod pattern;
 mod peers;
 mod plot;
+mod point;
 mod report;
 mod rows;
 mod running;

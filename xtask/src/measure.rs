@@ -4,12 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
 
 use crate::load::{Work, bulk, crowd, idle, roundtrip, sessions};
 use crate::options::Bench;
 use crate::peers::Program;
-use crate::rows::{Figure, Parameters, Transport};
+use crate::point::{Measure, Parameters, Transport};
+use crate::rows::Figure;
 use crate::running::Running;
 use crate::target::Targets;
 use crate::tls::Tls;
@@ -32,52 +32,7 @@ const MANY: usize = 9000;
 const MIB: f64 = (1 << 20) as f64;
 const GIB: f64 = (1 << 30) as f64;
 
-/// A group of figures.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, ValueEnum)]
-pub(crate) enum Measure {
-    /// The target sends as fast as it can: MiB/s, CPU seconds per GiB
-    ToClient,
-    /// Clients send as fast as they can: MiB/s, CPU seconds per GiB of payload
-    ToTarget,
-    /// 64-byte echo round trips: per second, p50, p99, p99.9, CPU µs
-    RoundTrip,
-    /// Open, one 64-byte round trip, close: per second, CPU µs
-    Session,
-    /// Memory per idle session after it has moved data, CPU % of a core while idle
-    Idle,
-    /// 50 sessions stream, do round trips, come and go beside idle ones: CPU s/GiB, µs, µs
-    Crowd,
-    /// From the start of the process until it accepts
-    StartUp,
-    /// Size of the executable
-    Binary,
-}
-
 impl Measure {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::ToClient,
-        Self::ToTarget,
-        Self::RoundTrip,
-        Self::Session,
-        Self::Idle,
-        Self::Crowd,
-        Self::StartUp,
-        Self::Binary,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::ToClient => "to-client",
-            Self::ToTarget => "to-target",
-            Self::RoundTrip => "round-trip",
-            Self::Session => "session",
-            Self::Idle => "idle",
-            Self::Crowd => "crowd",
-            Self::StartUp => "start-up",
-            Self::Binary => "binary",
-        }
-    }
-
     /// Memory and sizes hardly differ between rounds, and filling 9,000 sessions takes long.
     pub(crate) fn rounds(self, asked: &Bench) -> usize {
         if matches!(self, Self::Idle | Self::Crowd | Self::Binary) { 1 } else { asked.rounds() }

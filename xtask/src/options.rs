@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::measure::Measure;
-use crate::rows::Transport;
+use crate::point::Measure;
+use crate::point::Transport;
 
 /// Tasks of the wsferry repository
 #[derive(Parser)]

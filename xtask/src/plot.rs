@@ -7,8 +7,8 @@ use anyhow::Result;
 
 use crate::machine::Machine;
 use crate::peers::Kind;
+use crate::point::Transport;
 use crate::report::{Block, Entry, Report, short};
-use crate::rows::Transport;
 use crate::svg::{Anchor, Svg};
 
 const WIDTH: f64 = 760.0;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::machine::Machine;
-use crate::measure::Measure;
 use crate::peers::{Kind, Program};
-use crate::rows::{Figure, Parameters, Row, Transport};
+use crate::point::Measure;
+use crate::point::{Parameters, Transport};
+use crate::rows::{Figure, Row};
 use crate::tls::CIPHER;
 
 /// Rows of a run, and what failed.

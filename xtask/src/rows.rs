@@ -5,11 +5,10 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Result;
-use clap::ValueEnum;
 
 use crate::machine::Machine;
-use crate::measure::Measure;
 use crate::peers::Kind;
+use crate::point::{Measure, Parameters, Transport};
 use crate::tls::CIPHER;
 
 /// What a value tells.
@@ -23,45 +22,6 @@ impl Figure {
     /// Rates are good when they are high; costs, times and sizes when they are low.
     pub(crate) fn more_is_better(self) -> bool {
         self.unit.ends_with("/s")
-    }
-}
-
-/// What carries the WebSocket frames, or the bytes of a raw relay.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, ValueEnum)]
-pub(crate) enum Transport {
-    /// TCP
-    Ws,
-    /// TLS
-    Wss,
-}
-
-impl Transport {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ws => "ws",
-            Self::Wss => "wss",
-        }
-    }
-}
-
-/// What a value depends on besides the program.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Parameters {
-    pub(crate) transport: Transport,
-    /// Sessions, or clients, at once.
-    pub(crate) sessions: Option<usize>,
-    /// Bytes of a frame. Those who do not see frames have none: their row stands beside all sizes.
-    pub(crate) frame: Option<usize>,
-}
-
-impl std::fmt::Display for Parameters {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sessions = self.sessions.map(|number| format!("sessions={number}"));
-        let frame = self.frame.map(|size| format!("frame={size}"));
-        // What has no sessions has no transport either.
-        let transport = self.sessions.map(|_| self.transport.name().to_owned());
-        let words: Vec<_> = transport.into_iter().chain(sessions).chain(frame).collect();
-        f.write_str(&words.join(" "))
     }
 }
 

@@ -2,16 +2,14 @@
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::keeper;
+use crate::group::Group;
 use crate::peers::{Kind, Program, Site};
 use crate::target::Target;
 use crate::tls::Tls;
@@ -19,33 +17,6 @@ use crate::usage::{self, Memory};
 
 /// How long a program may take until it accepts.
 const START_LIMIT: Duration = Duration::from_secs(20);
-
-/// A process group that dies with this value.
-pub(crate) struct Group {
-    child: Child,
-    pub(crate) id: Pid,
-}
-
-impl Group {
-    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
-        let child = command.process_group(0).spawn().with_context(|| format!("{command:?}"))?;
-        let id = Pid::from_child(&child);
-        keeper::watch(id);
-        Ok(Self { child, id })
-    }
-
-    pub(crate) fn child(&mut self) -> &mut Child {
-        &mut self.child
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let _ = kill_process_group(self.id, Signal::KILL);
-        let _ = self.child.wait();
-        keeper::forget(self.id);
-    }
-}
 
 /// A program that accepts connections; nothing but an address for the direct row.
 pub(crate) struct Running {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::frames::{CHECKED, Pattern};
 use super::link::{Link, encode};
 use super::{Sample, WARM_UP, Work};
+use crate::pattern::{CHECKED, Pattern};
 use crate::peers::Kind;
 use crate::running::Running;
 use crate::target::Targets;

@@ -1,85 +1,42 @@
-//! Frames of a client (RFC 6455 §5.2), made without wsferry's own code, so that a fault there is not
-//! measured as a virtue; and the bytes that are moved, so that lost or changed ones are noticed.
+//! Frames of a client (RFC 6455 §5.2), made before the clock runs, and those of a server, of which only
+//! the headers are looked at: a client that looked at more would be what is measured.
 
 use anyhow::{Result, bail};
+use wsferry_proto::{Header, MAX_HEADER, Mask, Opcode};
 
-/// So many bytes of each stream are compared; the rest is counted.
-pub(crate) const CHECKED: u64 = 1 << 20;
-
-const BINARY: u8 = 0x2;
-const CLOSE: u8 = 0x8;
-const PING: u8 = 0x9;
-const PONG: u8 = 0xa;
+const CLOSE: u8 = Opcode::Close.bits();
+const PING: u8 = Opcode::Ping.bits();
 
 const KEY: [u8; 4] = [0x5a, 0xc3, 0x17, 0x9e];
 
-/// The stream that every sender sends: bytes that repeat after a prime number of them, so that a
-/// lost or doubled block of any even size shows.
-#[derive(Default)]
-pub(crate) struct Pattern {
-    offset: u64,
-}
-
-impl Pattern {
-    pub(crate) const PERIOD: usize = 251;
-
-    /// The bytes from the start of the stream.
-    pub(crate) fn fill(bytes: &mut [u8]) {
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = (index % Self::PERIOD) as u8;
-        }
-    }
-
-    /// How far the stream was read.
-    pub(crate) fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// The next bytes of the stream: how many of them are wrong, among the checked ones.
-    pub(crate) fn wrong(&mut self, bytes: &[u8]) -> u64 {
-        let start = self.offset;
-        self.offset += bytes.len() as u64;
-        let checked = CHECKED.saturating_sub(start).min(bytes.len() as u64) as usize;
-        let expected = (start..).map(|at| (at % Self::PERIOD as u64) as u8);
-        bytes[..checked].iter().zip(expected).filter(|(byte, wanted)| **byte != *wanted).count()
-            as u64
-    }
-}
-
 /// Appends a masked frame.
-fn append(opcode: u8, payload: &[u8], to: &mut Vec<u8>) {
-    to.push(0x80 | opcode);
-    match payload.len() {
-        length @ 0..=125 => to.push(0x80 | length as u8),
-        length @ 126..=0xffff => {
-            to.push(0x80 | 126);
-            to.extend((length as u16).to_be_bytes());
-        }
-        length => {
-            to.push(0x80 | 127);
-            to.extend((length as u64).to_be_bytes());
-        }
-    }
-    to.extend(KEY);
-    to.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
+fn append(opcode: Opcode, payload: &[u8], to: &mut Vec<u8>) {
+    let length = payload.len() as u64;
+    let header = Header { fin: true, opcode, length, masking_key: Some(KEY) };
+    let mut room = [0; MAX_HEADER];
+    let size = header.write_to(&mut room);
+    to.extend(&room[..size]);
+    let start = to.len();
+    to.extend(payload);
+    Mask::new(KEY).apply(&mut to[start..]);
 }
 
 /// A whole binary message.
 pub(crate) fn append_message(payload: &[u8], to: &mut Vec<u8>) {
-    append(BINARY, payload, to);
+    append(Opcode::Binary, payload, to);
 }
 
 /// The Close of a client that goes its way (1000).
 pub(crate) fn close() -> Vec<u8> {
     let mut frame = Vec::new();
-    append(CLOSE, &1000u16.to_be_bytes(), &mut frame);
+    append(Opcode::Close, &1000u16.to_be_bytes(), &mut frame);
     frame
 }
 
 /// The answer to an empty Ping.
 pub(crate) fn pong() -> Vec<u8> {
     let mut frame = Vec::new();
-    append(PONG, &[], &mut frame);
+    append(Opcode::Pong, &[], &mut frame);
     frame
 }
 

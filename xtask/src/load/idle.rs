@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use mio::{Events, Interest, Poll, Token};
 
-use super::frames::{self, Pattern};
+use super::frames;
 use super::link::{Decode, Link, encode};
 use super::{Sample, Work};
+use crate::pattern::Pattern;
 use crate::peers::Kind;
 use crate::running::Running;
 use crate::usage::Memory;

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 
-use crate::load::frames::{CHECKED, Pattern};
-use crate::running::Group;
+use crate::group::Group;
+use crate::pattern::{CHECKED, Pattern};
 use crate::tls::{self, Tls};
 use crate::wire::Wire;
 
