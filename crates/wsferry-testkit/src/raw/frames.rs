@@ -2,6 +2,8 @@
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 
+use wsferry_frames::Form;
+
 use super::{CLOSE, FIN, HANDSHAKE};
 use crate::patience::soon;
 use crate::targets::End;
@@ -116,19 +118,11 @@ impl<S: AsyncRead + Unpin> Frames<S> {
 
     /// Where the payload of the first frame begins and ends, when it is whole.
     fn whole_frame(&self) -> Option<(usize, usize)> {
-        let &[_, second, ref rest @ ..] = &self.arrived[..] else { return None };
-        assert!(second & 0x80 == 0, "a server's frame has a mask");
-        let (start, length) = match second {
-            126 => (4, u64::from(u16::from_be_bytes(*rest.first_chunk()?))),
-            127 => (10, u64::from_be_bytes(*rest.first_chunk()?)),
-            length => (2, u64::from(length)),
-        };
-        let shortest = match length {
-            0..=125 => 2,
-            126..=0xffff => 4,
-            _ => 10,
-        };
-        assert_eq!(start, shortest, "the length is not in its shortest form");
+        let header = wsferry_frames::parse_start(&self.arrived)?;
+        assert!(header.key.is_none(), "a server's frame has a mask");
+        let shortest = Form::shortest(header.length);
+        assert_eq!(header.form, shortest, "the length is not in its shortest form");
+        let (start, length) = (header.size(), header.length);
         let end = start + usize::try_from(length).expect("a length of a test");
         (self.arrived.len() >= end).then_some((start, end))
     }

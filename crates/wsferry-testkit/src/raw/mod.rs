@@ -10,31 +10,17 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
-use wsferry_proto::{Header, Mask, Opcode};
+use wsferry_frames::Form;
 
 use crate::patience::soon;
 use crate::targets::End;
 
 pub use client::{Client, send_frames};
 pub use frames::{Frame, Frames};
-
-/// The bit that ends a message, in the first byte of a frame.
-pub const FIN: u8 = 0x80;
-/// Opcodes, as the low bits of the first byte of a frame.
-pub const CONTINUATION: u8 = 0x0;
-/// See [`CONTINUATION`].
-pub const TEXT: u8 = 0x1;
-/// See [`CONTINUATION`].
-pub const BINARY: u8 = 0x2;
-/// See [`CONTINUATION`].
-pub const CLOSE: u8 = 0x8;
-/// See [`CONTINUATION`].
-pub const PING: u8 = 0x9;
-/// See [`CONTINUATION`].
-pub const PONG: u8 = 0xa;
+pub use wsferry_frames::{BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT};
 
 /// The key that [`frame`] masks with.
-pub const MASKING_KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+pub const MASKING_KEY: [u8; 4] = wsferry_frames::KEY;
 
 /// A handshake that gets 101, with the key of RFC 6455 §1.3.
 pub const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
@@ -43,26 +29,17 @@ pub const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: w
 
 /// A client's frame: its first byte as it is given, the shortest length, a mask.
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = header(first, payload.len() as u64);
-    let start = frame.len();
-    frame.extend_from_slice(payload);
-    Mask::new(MASKING_KEY).apply(&mut frame[start..]);
-    frame
+    wsferry_frames::frame(first, Some(MASKING_KEY), payload)
 }
 
 /// The header of a client's frame.
 pub fn header(first: u8, length: u64) -> Vec<u8> {
-    let header =
-        Header { fin: true, opcode: Opcode::Binary, length, masking_key: Some(MASKING_KEY) };
-    let mut bytes = vec![0; header.size()];
-    header.write_to(&mut bytes);
-    bytes[0] = first;
-    bytes
+    wsferry_frames::header(first, Form::shortest(length), length, Some(MASKING_KEY))
 }
 
 /// A client's Close frame.
 pub fn close(code: u16, reason: &[u8]) -> Vec<u8> {
-    frame(FIN | CLOSE, &[&code.to_be_bytes(), reason].concat())
+    frame(FIN | CLOSE, &wsferry_frames::close_payload(code, reason))
 }
 
 /// An answer of HTTP.
