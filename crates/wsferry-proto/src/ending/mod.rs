@@ -189,8 +189,6 @@ impl Ending {
             return;
         }
         match self.step {
-            Step::Open => {}
-            Step::Lingering(_) => self.finish_lingering(now),
             // Slow, but it has not come to the Close yet.
             Step::Delivering(_) if progress == Progress::Some => {
                 self.step = Step::Delivering(self.close_deadline(now));
@@ -201,6 +199,8 @@ impl Ending {
                     self.cut_client();
                 }
             }
+            // The only other step with a deadline is that of lingering.
+            Step::Open | Step::Lingering(_) => self.finish_lingering(now),
         }
     }
 

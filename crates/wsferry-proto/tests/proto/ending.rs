@@ -250,6 +250,8 @@ fn when_linger_is_over_the_target_is_let_go_of_at_once() {
 #[test]
 fn bytes_of_the_client_go_to_the_target_whatever_else_ends() {
     every_order(|before, world| {
+        let has_everything = world.has(Event::TargetHasEverything);
+        assert_eq!(world.ending.target_has_everything(), has_everything, "{:?}", world.moves);
         if before.ending.writes_target() && !world.ending.writes_target() {
             let may = world.just(&[
                 Event::TargetHasEverything,
