@@ -2,10 +2,8 @@
 //! the headers are looked at: a client that looked at more would be what is measured.
 
 use anyhow::{Result, bail};
+use wsferry_frames::{CLOSE, PING, Parsed, close_payload, parse_start};
 use wsferry_proto::{Header, MAX_HEADER, Mask, Opcode};
-
-const CLOSE: u8 = Opcode::Close.bits();
-const PING: u8 = Opcode::Ping.bits();
 
 const KEY: [u8; 4] = [0x5a, 0xc3, 0x17, 0x9e];
 
@@ -29,7 +27,7 @@ pub(crate) fn append_message(payload: &[u8], to: &mut Vec<u8>) {
 /// The Close of a client that goes its way (1000).
 pub(crate) fn close() -> Vec<u8> {
     let mut frame = Vec::new();
-    append(Opcode::Close, &1000u16.to_be_bytes(), &mut frame);
+    append(Opcode::Close, &close_payload(1000, b""), &mut frame);
     frame
 }
 
@@ -43,10 +41,11 @@ pub(crate) fn pong() -> Vec<u8> {
 /// Reads the frames of a server: what is payload, and whether a Ping or the Close came.
 #[derive(Default)]
 pub(crate) struct Frames {
-    header: [u8; 10],
-    /// Bytes of the header that have arrived.
+    /// What has arrived of a header that is not whole.
+    header: [u8; MAX_HEADER],
     arrived: usize,
-    /// Payload bytes of the frame that have not.
+    is_control: bool,
+    /// Payload bytes of the frame that have not arrived.
     left: u64,
     pub(crate) pings: u64,
     pub(crate) closed: bool,
@@ -59,44 +58,36 @@ impl Frames {
             if self.left > 0 {
                 let (now, later) = bytes.split_at(bytes.len().min(clamp(self.left)));
                 self.left -= now.len() as u64;
-                if self.header[0] & 0x8 == 0 {
+                if !self.is_control {
                     each(now);
                 }
                 bytes = later;
                 continue;
             }
-            self.header[self.arrived] = bytes[0];
-            self.arrived += 1;
-            bytes = &bytes[1..];
-            let extended = match self.header[1] & 0x7f {
-                126 => 2,
-                127 => 8,
-                _ => 0,
-            };
-            if self.arrived >= 2 && self.arrived == 2 + extended {
-                self.begin(extended)?;
-            }
+            let before = self.arrived;
+            let more = bytes.len().min(MAX_HEADER - before);
+            self.header[before..before + more].copy_from_slice(&bytes[..more]);
+            self.arrived += more;
+            // Room that is full holds a whole header: else all bytes were taken.
+            let Some(header) = parse_start(&self.header[..self.arrived]) else { break };
+            self.arrived = 0;
+            bytes = &bytes[header.size() - before..];
+            self.begin(&header)?;
         }
         Ok(())
     }
 
-    fn begin(&mut self, extended: usize) -> Result<()> {
-        self.arrived = 0;
-        if self.header[1] & 0x80 != 0 || self.header[0] & 0x70 != 0 {
+    fn begin(&mut self, header: &Parsed) -> Result<()> {
+        if header.key.is_some() || header.first & 0x70 != 0 {
             bail!("a server's frame begins with {:02x?}", &self.header[..2]);
         }
-        let long = &self.header[2..2 + extended];
-        self.left = match long {
-            [] => u64::from(self.header[1]),
-            _ => long.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)),
-        };
-        match self.header[0] & 0xf {
+        self.left = header.length;
+        self.is_control = header.first & 0x8 != 0;
+        match header.first & 0xf {
             CLOSE => self.closed = true,
             PING => self.pings += 1,
             _ => {}
         }
-        // Only an empty frame leaves the old header here: the next one overwrites it.
-        self.header[1] = 0;
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 
-use wsferry_frames::Form;
+use wsferry_frames::{Form, close_payload};
 
 use super::{CLOSE, FIN, HANDSHAKE};
 use crate::patience::soon;
@@ -25,7 +25,7 @@ impl Frame {
 
     /// A Close that is expected.
     pub fn close(code: u16, reason: &str) -> Self {
-        Self::new(FIN | CLOSE, [&code.to_be_bytes()[..], reason.as_bytes()].concat())
+        Self::new(FIN | CLOSE, close_payload(code, reason.as_bytes()))
     }
 
     /// The code of a Close: 0 for another frame, 1005 for a Close without one.

@@ -22,7 +22,7 @@ async fn flood(mut to: OwnedWriteHalf, sent: Arc<AtomicU64>) {
 
 async fn flood_frames(mut to: OwnedWriteHalf) {
     let mut dice = Dice::new(3);
-    while frame(&mut to, Opcode::Binary, true, &mut vec![7; 64 * 1024], &mut dice).await {}
+    while frame(&mut to, Opcode::Binary, true, &vec![7; 64 * 1024], &mut dice).await {}
 }
 
 pub(crate) async fn stall(seconds: u64) {
@@ -88,7 +88,7 @@ async fn answer_pings(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
     let mut dice = Dice::new(4);
     let mut ping = [0; 2];
     while from.read_exact(&mut ping).await.is_ok() && ping == [0x89, 0] {
-        frame(&mut to, Opcode::Pong, true, &mut [], &mut dice).await;
+        frame(&mut to, Opcode::Pong, true, &[], &mut dice).await;
     }
 }
 
@@ -102,7 +102,7 @@ pub(crate) async fn idle(sessions: u64) {
         let (mut target, _) = listener.accept().await.unwrap();
         let (mut from, mut to) = client.into_split();
         let mut dice = Dice::new(index);
-        frame(&mut to, Opcode::Binary, true, &mut vec![1; 1000], &mut dice).await;
+        frame(&mut to, Opcode::Binary, true, &[1; 1000], &mut dice).await;
         let mut room = [0; 1000];
         target.read_exact(&mut room).await.unwrap();
         target.write_all(&room).await.unwrap();

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use wsferry_proto::{Connection, Event, Header, Kind, Mask, Opcode, Role, Settings};
+use wsferry_frames::{FIN, close_payload};
+use wsferry_proto::{Connection, Event, Kind, Opcode, Role, Settings};
 use wsferry_testkit::stream::{Checker, Dice, Pattern};
 
 pub(crate) async fn listener() -> (TcpListener, String) {
@@ -50,21 +51,17 @@ pub(crate) async fn frame(
     to: &mut OwnedWriteHalf,
     opcode: Opcode,
     fin: bool,
-    payload: &mut [u8],
+    payload: &[u8],
     dice: &mut Dice,
 ) -> bool {
     let key = (dice.roll(1 << 32) as u32).to_le_bytes();
-    let header = Header { fin, opcode, length: payload.len() as u64, masking_key: Some(key) };
-    let mut bytes = vec![0; header.size()];
-    header.write_to(&mut bytes);
-    Mask::new(key).apply(payload);
-    bytes.extend_from_slice(payload);
+    let first = opcode.bits() | if fin { FIN } else { 0 };
+    let bytes = wsferry_frames::frame(first, Some(key), payload);
     to.write_all(&bytes).await.is_ok()
 }
 
 pub(crate) async fn close(to: &mut OwnedWriteHalf, dice: &mut Dice) {
-    let mut payload = *b"\x03\xe8bye";
-    frame(to, Opcode::Close, true, &mut payload, dice).await;
+    frame(to, Opcode::Close, true, &close_payload(1000, b"bye"), dice).await;
 }
 
 /// Sends a stream as messages: random sizes, random fragments, pings between.
@@ -85,12 +82,12 @@ pub(crate) async fn send_messages(
             let last = index + 1 == fragments;
             let length = if last { left } else { dice.roll(left + 1) };
             left -= length;
-            let mut payload = pattern.bytes(sent, usize::try_from(length).unwrap());
+            let payload = pattern.bytes(sent, usize::try_from(length).unwrap());
             sent += length;
             let opcode = if index == 0 { Opcode::Binary } else { Opcode::Continuation };
-            assert!(frame(&mut to, opcode, last, &mut payload, &mut dice).await, "cut at {sent}");
+            assert!(frame(&mut to, opcode, last, &payload, &mut dice).await, "cut at {sent}");
             if dice.roll(8) == 0 {
-                frame(&mut to, Opcode::Ping, true, &mut [1, 2, 3], &mut dice).await;
+                frame(&mut to, Opcode::Ping, true, &[1, 2, 3], &mut dice).await;
             }
         }
     }
