@@ -17,16 +17,16 @@ pub enum StartError {
         name: String,
     },
     /// More than one route wraps a program.
-    #[error("two routes wrap a program: a gateway wraps one at most")]
+    #[error("two routes wrap a program: a gateway can wrap only one")]
     SeveralPrograms,
     /// New settings wrap a program.
     #[error(
-        "a program is wrapped when the gateway starts: new settings for a gateway that runs cannot \
-         bring one"
+        "a program can be wrapped only when the gateway starts: new settings cannot add one to a \
+         running gateway"
     )]
     ProgramAtReload,
     /// New settings came to a gateway that has stopped.
-    #[error("the gateway has stopped: it takes no new settings")]
+    #[error("the gateway has stopped and takes no new settings")]
     Stopped,
     /// The address is in use.
     #[error(
@@ -79,8 +79,8 @@ pub enum StartError {
     },
     /// What stands at the path of a Unix socket is something else, and is left alone.
     #[error(
-        "cannot listen on the Unix socket {path:?}: a file that is no socket is there already. \
-         Move it away, or choose another path"
+        "cannot listen on the Unix socket {path:?}: a file that is not a socket already exists \
+         there. Move it away, or choose another path"
     )]
     NoSocket {
         /// What was to be bound.
@@ -94,8 +94,8 @@ pub enum StartError {
     Inherited(io::Error),
     /// Socket activation with something else.
     #[error(
-        "a descriptor of LISTEN_FDS is not a socket that accepts connections ({0}). Give the socket \
-         unit ListenStream="
+        "a descriptor of LISTEN_FDS is not a socket that accepts connections ({0}). Give the \
+         socket unit ListenStream="
     )]
     Activated(io::Error),
     /// `--record` does not name a file that can be created.
@@ -111,8 +111,8 @@ pub enum StartError {
     },
     /// `--token-source` names nothing that is there.
     #[error(
-        "cannot read the token source {path:?}: {source}. Give --token-source a file or a directory \
-         of lines `token: host:port`"
+        "cannot read the token source {path:?}: {source}. Give --token-source a file or a \
+         directory of lines `token: host:port`"
     )]
     TokenSource {
         /// The file or directory.
@@ -125,8 +125,8 @@ pub enum StartError {
     Setting(Box<dyn std::error::Error + Send + Sync>),
     /// The limit of open files is too low.
     #[error(
-        "this process may open {limit} files, which is too few: a gateway needs {fewest} and those \
-         that it is started with. Raise the limit (ulimit -n, LimitNOFILE=)"
+        "this process may open only {limit} files: a gateway needs {fewest}, besides those that it \
+         starts with. Raise the limit (ulimit -n, LimitNOFILE=)"
     )]
     FewDescriptors {
         /// The limit.
@@ -159,8 +159,8 @@ pub enum StartError {
     },
     /// A program cannot be wrapped on this system.
     #[error(
-        "cannot wrap a program: that needs Linux. Start the program by yourself, and give its port \
-         as the target"
+        "cannot wrap a program: that needs Linux. Start the program yourself, and give its port as \
+         the target"
     )]
     WrapUnsupported,
     /// The shim that is preloaded into a wrapped program is not where it should be.
@@ -192,7 +192,8 @@ pub enum StartError {
     },
     /// The program to wrap does not start.
     #[error(
-        "cannot start the program {program:?}: {source}. Check its name, and that it may be executed"
+        "cannot start the program {program:?}: {source}. Check its name, and that it may be \
+         executed"
     )]
     Program {
         /// The program.
@@ -224,7 +225,7 @@ pub enum DialError {
     #[error("{0}")]
     Unreachable(String),
     /// The target speaks no TLS, or its certificate is not to be trusted.
-    #[error("no TLS connection: {0}")]
+    #[error("TLS handshake failed: {0}")]
     Tls(String),
     /// No address answered in time.
     #[error("timed out")]

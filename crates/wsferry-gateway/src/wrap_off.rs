@@ -16,7 +16,7 @@ pub use settings::{Ended, Settings, SourcePort, WrapMode};
 
 #[derive(Debug, Error)]
 #[error(
-    "this build starts no programs. Start the program by yourself and give its address as the \
+    "this build cannot start programs. Start the program yourself and give its address as the \
      target, or use a build with the feature wrap"
 )]
 struct NoPrograms;

@@ -93,7 +93,7 @@ pub enum ShownFieldError {
     Ours(String),
     /// It is of the connection, or would change the question.
     #[error(
-        "{0:?} is of the connection between the client and wsferry, and means nothing to the \
+        "{0:?} belongs to the connection between the client and wsferry and means nothing to the \
          service: leave it out"
     )]
     Connection(String),

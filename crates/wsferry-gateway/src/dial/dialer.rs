@@ -118,7 +118,7 @@ impl Dialer {
             ResolveError::Busy => DialError::Unreachable(error.to_string()),
             _ => DialError::Unresolved(name.to_owned()),
         })?;
-        // A name is forgotten when nothing answers, also when the time is over meanwhile.
+        // A name is forgotten when nothing answers, also when the time is up meanwhile.
         let mut forget = Forget { resolver: &self.resolver, name: Some(name) };
         let name = (name.into(), port);
         let addresses = self.preferred.first(&name, in_turn(addresses));

@@ -79,10 +79,10 @@ impl fmt::Debug for Token {
 #[derive(Debug, Error)]
 pub enum LookUpError {
     /// The source does not know it. The reason is for the log only: all clients get the same answer.
-    #[error("the token is not known: {0}")]
+    #[error("unknown token: {0}")]
     Unknown(String),
     /// The source cannot be asked: nobody is let in, and the client may try again.
-    #[error("the token source cannot be asked: {0}")]
+    #[error("the token source is unavailable: {0}")]
     Unavailable(String),
 }
 

@@ -195,7 +195,7 @@ fn a_field_that_is_the_gateways_own_or_the_connections_cannot_be_named() {
         assert!(refusal(name).contains("wsferry itself tells"), "{}", refusal(name));
     }
     for name in ["Connection", "Host", "Upgrade", "content_length", "Sec-WebSocket-Key", "Range"] {
-        assert!(refusal(name).contains("of the connection"), "{}", refusal(name));
+        assert!(refusal(name).contains("belongs to the connection"), "{}", refusal(name));
     }
     for name in ["", "X Own", "X-Own:", "ä"] {
         assert!(refusal(name).contains("not the name of a header field"), "{}", refusal(name));

@@ -244,7 +244,7 @@ async fn a_redis_that_does_not_answer_costs_a_second_and_then_nothing() {
     assert!(matches!(error, LookUpError::Unavailable(_)), "{error}");
     assert!(start.elapsed() < Duration::from_secs(5));
     let again = look_up(&source, "token").await.unwrap_err();
-    assert!(again.to_string().contains("next try"), "{again}");
+    assert!(again.to_string().contains("next attempt"), "{again}");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ pub(super) fn write(event: &DoorEvent<'_>) {
             debug!(%client, status = status.as_u16(), path = %path.escape_debug(), "served");
         }
         DoorEvent::TlsFailed { client, why } => {
-            info!(%client, why = %why.to_string().escape_debug(), "no TLS connection");
+            info!(%client, why = %why.to_string().escape_debug(), "TLS handshake failed");
         }
         DoorEvent::NotListed => {
             info!("directories are not listed; to list them: --web-listing");

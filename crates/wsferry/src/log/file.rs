@@ -38,7 +38,7 @@ impl Sink for LogFile {
             Ok(file) => (self.file, self.is_torn) = (file, false),
             Err(error) => {
                 let file = self.path.display().to_string().escape_debug().to_string();
-                tracing::warn!(%file, %error, "the log file cannot be opened again; the old one is used");
+                tracing::warn!(%file, %error, "the log file cannot be reopened; the old one stays in use");
             }
         }
     }

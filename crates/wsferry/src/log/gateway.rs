@@ -8,12 +8,12 @@ pub(super) fn write(event: &GatewayEvent<'_>) {
         GatewayEvent::AcceptFailed { error } => {
             warn!(%error, "cannot accept a connection; trying again in a moment");
         }
-        GatewayEvent::TimedOut { limit } => info!(limit, "the time is over"),
+        GatewayEvent::TimedOut { limit } => info!(limit, "the time is up"),
         GatewayEvent::Draining { sessions } => {
             info!(sessions, "stopping: clients get Close 1001");
         }
         GatewayEvent::DrainTimedOut { left } => {
-            warn!(left, "drain_timeout is over: what is left is cut off");
+            warn!(left, "the drain timeout has expired: the remaining sessions are cut off");
         }
         GatewayEvent::ConnectionsClamped { wish, connections, limit } => warn!(
             connections,

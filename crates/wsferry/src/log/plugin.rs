@@ -11,7 +11,7 @@ pub(super) fn write(event: &PluginEvent<'_>) {
             info!(%client, why = %why.escape_debug(), "no target");
         }
         PluginEvent::TokenSourceFailed { client, why } => {
-            warn!(%client, why = %why.escape_debug(), "the token source cannot be asked");
+            warn!(%client, why = %why.escape_debug(), "the token source is unavailable");
         }
         PluginEvent::TokenLineIgnored { file, line, why } => {
             warn!(file = %escaped(file), line, "a line of the token file is ignored: {why}");
@@ -30,7 +30,7 @@ pub(super) fn write(event: &PluginEvent<'_>) {
             warn!(%error, "signed tokens are still checked with the old key");
         }
         PluginEvent::AuthSourceFailed { client, why } => {
-            warn!(%client, why = %why.escape_debug(), "the auth source cannot be asked");
+            warn!(%client, why = %why.escape_debug(), "the auth service is unavailable");
         }
         PluginEvent::SourceBlocked { source, failures, duration } => {
             let seconds = duration.as_secs_f64().ceil();

@@ -9,7 +9,7 @@ pub(super) fn write(event: &ProgramEvent<'_>) {
         ProgramEvent::Ended { status, next } => warn!(%status, "program ended; {next}"),
         ProgramEvent::Lost { error } => error!(%error, "program lost; stopping"),
         ProgramEvent::Killed { grace } => {
-            warn!(?grace, "program did not end in time after SIGTERM: it is killed");
+            warn!(?grace, "the program did not exit in time after SIGTERM: killing it");
         }
     }
 }

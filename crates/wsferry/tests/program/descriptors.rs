@@ -46,6 +46,6 @@ async fn more_connections_than_files_allow_are_clamped_with_a_warning() {
 async fn a_limit_that_is_too_low_to_work_with_is_told_at_the_start() {
     let exit = limited("ulimit -n 40", &["127.0.0.1:0", "echo:"]).exit().await;
     assert_eq!(exit.status.code(), Some(1), "{}", exit.stderr);
-    assert!(exit.stderr.contains("may open 40 files"), "{}", exit.stderr);
+    assert!(exit.stderr.contains("may open only 40 files"), "{}", exit.stderr);
     assert_eq!(exit.stderr.lines().count(), 1, "{}", exit.stderr);
 }

@@ -227,7 +227,7 @@ async fn a_real_inetd_starts_it_again_when_it_has_ended_with_wait() {
     let (_inetd, folder) = inetd(place.number(), "wait", words).await;
     for times in 1..3 {
         leave(connect(place.number()).await).await;
-        logged(&folder, "the time is over", times).await;
+        logged(&folder, "the time is up", times).await;
     }
 }
 

@@ -60,7 +60,7 @@ async fn where_the_new_file_cannot_be_opened_the_old_one_is_used_and_says_so() {
     fs::rename(&log, &old).unwrap();
     fs::create_dir(&log).unwrap();
     program.signal(Signal::User1).await;
-    until(|| holds(&old, "the log file cannot be opened again")).await;
+    until(|| holds(&old, "the log file cannot be reopened")).await;
     leave(connect(port).await).await;
     until(|| holds(&old, "session ended")).await;
 }

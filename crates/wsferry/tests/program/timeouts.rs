@@ -74,7 +74,7 @@ async fn zero_is_no_limit() {
     let program = wsferry(&words);
     leave(connect(program.port().await).await).await;
     let exit = program.exit().await;
-    assert!(exit.status.success() && !exit.stderr.contains("the time is over"), "{}", exit.stderr);
+    assert!(exit.status.success() && !exit.stderr.contains("the time is up"), "{}", exit.stderr);
 }
 
 #[tokio::test]

@@ -115,7 +115,7 @@ async fn what_is_no_socket_is_left_alone() {
     let directory = folder.path().join("directory");
     fs::create_dir(&directory).unwrap();
     for path in [&file, &link, &directory] {
-        assert_refused(path, "a file that is no socket is there already").await;
+        assert_refused(path, "a file that is not a socket already exists there").await;
     }
     assert_eq!(fs::read_to_string(&link).unwrap(), "important");
     assert!(directory.is_dir());

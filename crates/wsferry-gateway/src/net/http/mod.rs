@@ -42,7 +42,7 @@ pub struct Reply {
 pub enum HttpError {
     /// This build has no client.
     #[error(
-        "HttpAuth, BaseTokenAPI and JSONTokenApi: this build asks no web services. Use another \
+        "HttpAuth, BaseTokenAPI and JSONTokenApi: this build cannot call web services. Use another \
          plug-in, or a build with the feature http-plugins"
     )]
     Off,

@@ -47,7 +47,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub enum KeyError {
     /// Nothing that a key could be.
     #[error(
-        "it is no key: give a private key, a public key or a certificate in PEM, a JWK, or a \
+        "it is not a key: give a private key, a public key or a certificate in PEM, a JWK, or a \
          secret in base64url, such as `openssl rand -hex 32` prints"
     )]
     Form,
@@ -59,12 +59,12 @@ pub enum KeyError {
     Kind,
     /// A private key with a pass phrase.
     #[error(
-        "the private key in it is encrypted: take the pass phrase off with `openssl pkey`, or \
+        "the private key in it is encrypted: remove the passphrase with `openssl pkey`, or \
          give the public key, which is enough for signed tokens"
     )]
     Encrypted,
     /// A secret that could be guessed.
-    #[error("the secret in it has less than {SHORTEST_SECRET} bytes behind base64url")]
+    #[error("the secret in it is shorter than {SHORTEST_SECRET} bytes after base64url decoding")]
     Short,
 }
 

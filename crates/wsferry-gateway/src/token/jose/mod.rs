@@ -39,19 +39,19 @@ impl fmt::Debug for Key {
 pub enum Flaw {
     /// Three or five parts in base64url, with JSON in them. Those of an unknown algorithm, `none`
     /// above all, are not read at all.
-    #[error("it is no JWS and no JWE in the compact form, or of an unknown algorithm or none")]
+    #[error("it is not a compact JWS or JWE, or its algorithm is unknown or none")]
     Form,
     /// An algorithm of another kind of key.
-    #[error("its algorithm is not one of this key")]
+    #[error("its algorithm does not fit this key")]
     Algorithm,
     /// RFC 7515 §4.1.11, RFC 7516 §4.1.3: what is critical must be understood.
-    #[error("its header asks for what is not understood (crit or zip)")]
+    #[error("its header requires something that is not supported (crit or zip)")]
     Header,
     /// Another key, or changed on the way.
-    #[error("its signature is not one of this key")]
+    #[error("its signature was not made with this key")]
     Signature,
     /// Another key, or changed on the way.
-    #[error("it cannot be opened with this key")]
+    #[error("it cannot be decrypted with this key")]
     Sealed,
     /// `exp` is over, or is no number.
     #[error("it is expired")]

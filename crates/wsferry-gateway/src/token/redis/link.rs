@@ -25,16 +25,16 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug, Error)]
 pub(super) enum LinkError {
     /// No answer in time.
-    #[error("Redis gives no answer")]
+    #[error("Redis does not answer")]
     Slow,
     /// It was down a moment ago.
-    #[error("Redis was not reached a moment ago; the next try is {0} ms away")]
+    #[error("Redis could not be reached a moment ago; the next attempt is in {0} ms")]
     Waiting(u128),
     /// What the library says.
     #[error("Redis: {0}")]
     Failed(String),
     /// The key holds something else than text.
-    #[error("the value of the key is a list, a hash or the like")]
+    #[error("the value of the key is not a string")]
     NoText,
     /// The key holds more than a target.
     #[error("the value of the key has more than {LONGEST_VALUE} bytes")]
