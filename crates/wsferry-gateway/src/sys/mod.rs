@@ -13,6 +13,7 @@ mod reserved_port;
 #[path = "no_reserved_port.rs"]
 mod reserved_port;
 mod system;
+mod watched;
 
 pub use beneath::{Beneath, Entry, EntryKind, open_beneath};
 pub use file::{Stamp, open_file, read_file};
@@ -25,3 +26,4 @@ pub use system::{
     descriptor_limit, machine_names, open_descriptors, raise_descriptor_limit,
     restore_descriptor_limit, unacknowledged,
 };
+pub use watched::Watched;

@@ -3,9 +3,9 @@
 //! Who accepts a connection takes the configuration of the moment, and waits for nothing. Looking at
 //! the files is for a thread that may block ([`Acceptor::reload`]).
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, Ticketer};
 use rustls::server::danger::ClientCertVerifier;
@@ -17,15 +17,13 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 use super::{
     ClientAuthority, MinVersion, Reload, ServerSettings, TlsError, Validity, authority, key,
 };
-use crate::sys::Stamp;
+use crate::sys::Watched;
 
 /// Gives the configuration of the moment.
 #[derive(Debug)]
 pub struct Acceptor {
     settings: ServerSettings,
-    loaded: RwLock<Loaded>,
-    /// The files as they were when they were last read, with success or without.
-    files: Mutex<Vec<Option<Stamp>>>,
+    loaded: Watched<Loaded>,
 }
 
 #[derive(Debug)]
@@ -40,50 +38,36 @@ impl Acceptor {
     /// # Errors
     /// A sentence that names the file and what is wrong with it.
     pub fn open(settings: ServerSettings) -> Result<Self, TlsError> {
-        // Seen before they are read: what changes in between is read again.
-        let files = settings.stamps();
-        let loaded = Loaded::read(&settings)?;
-        Ok(Self { settings, loaded: RwLock::new(loaded), files: Mutex::new(files) })
+        let loaded = Watched::open(settings.files(), || Loaded::read(&settings))?;
+        Ok(Self { settings, loaded })
     }
 
     /// The configuration for a new connection.
     pub fn current(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.loaded.read().config)
+        Arc::clone(&self.loaded.current().config)
     }
 
     /// Looks at the files, and reads them again where they have changed. It blocks. `None` where
     /// nothing changed.
     pub fn reload(&self) -> Option<Reload> {
-        let mut known = self.files.lock();
-        let files = self.settings.stamps();
-        if files == *known {
-            return None;
-        }
-        *known = files;
-        Some(match Loaded::read(&self.settings) {
-            Ok(loaded) => {
-                *self.loaded.write() = loaded;
-                Reload::Replaced
-            }
-            Err(error) => Reload::Failed(error),
-        })
+        self.loaded.look(|| Loaded::read(&self.settings)).map(Reload::from)
     }
 
     /// From when until when the certificate of the moment is valid. Nothing here refuses an expired
     /// one: that is worth a warning.
     pub fn validity(&self) -> Validity {
-        self.loaded.read().validity
+        self.loaded.current().validity
     }
 }
 
 impl ServerSettings {
-    fn stamps(&self) -> Vec<Option<Stamp>> {
+    fn files(&self) -> Vec<PathBuf> {
         let authority = match &self.clients {
             Some(ClientAuthority::File(path)) => Some(path),
             Some(ClientAuthority::System) | None => None,
         };
         let files = [Some(&self.cert), self.key.as_ref(), authority];
-        files.into_iter().flatten().map(|path| Stamp::of(path).ok()).collect()
+        files.into_iter().flatten().cloned().collect()
     }
 }
 
@@ -174,9 +158,12 @@ mod tests {
         let acceptor = acceptor(&pki);
         let before = acceptor.current();
         fs::remove_file(&acceptor.settings.cert).unwrap();
-        let reading = acceptor.files.lock();
-        assert!(Arc::ptr_eq(&before, &acceptor.current()));
-        drop(reading);
+        let looked = acceptor.loaded.look(|| -> Result<_, TlsError> {
+            assert!(Arc::ptr_eq(&before, &acceptor.current()));
+            Loaded::read(&acceptor.settings)
+        });
+        assert!(matches!(looked.map(Reload::from), Some(Reload::Failed(_))));
+        fs::write(&acceptor.settings.cert, "no certificate").unwrap();
         assert!(matches!(acceptor.reload(), Some(Reload::Failed(_))));
         assert!(Arc::ptr_eq(&before, &acceptor.current()));
         assert!(acceptor.reload().is_none(), "it is told once");

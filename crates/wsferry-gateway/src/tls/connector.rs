@@ -1,8 +1,8 @@
 //! TLS towards targets.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -12,7 +12,7 @@ use wsferry_proto::HostName;
 
 use super::verifier::{Pinned, Unverified};
 use super::{ConnectorSettings, Reload, TlsError, authority};
-use crate::sys::Stamp;
+use crate::sys::Watched;
 
 /// The maximum number of targets that are remembered for a shorter handshake the next time.
 const REMEMBERED: usize = 256;
@@ -22,9 +22,7 @@ const REMEMBERED: usize = 256;
 #[derive(Debug)]
 pub struct Connector {
     settings: ConnectorSettings,
-    config: RwLock<Arc<ClientConfig>>,
-    /// The file of CAs as it was when it was last read, with success or without.
-    file: Mutex<Option<Stamp>>,
+    config: Watched<ClientConfig>,
 }
 
 impl Connector {
@@ -33,31 +31,14 @@ impl Connector {
     /// # Errors
     /// A sentence that names the file and what is wrong with it.
     pub fn open(settings: &ConnectorSettings) -> Result<Self, TlsError> {
-        // Seen before it is read: what changes in between is read again.
-        let file = settings.stamp();
-        Ok(Self::with(settings.clone(), Self::read(settings)?, file))
-    }
-
-    fn with(settings: ConnectorSettings, config: ClientConfig, file: Option<Stamp>) -> Self {
-        Self { settings, config: RwLock::new(Arc::new(config)), file: Mutex::new(file) }
+        let config = Watched::open(settings.files(), || Self::read(settings))?;
+        Ok(Self { settings: settings.clone(), config })
     }
 
     /// Looks at the file of CAs, and reads it again where it has changed. It blocks. `None` where
     /// nothing changed.
     pub fn reload(&self) -> Option<Reload> {
-        let mut known = self.file.lock();
-        let file = self.settings.stamp();
-        if file == *known {
-            return None;
-        }
-        *known = file;
-        Some(match Self::read(&self.settings) {
-            Ok(config) => {
-                *self.config.write() = Arc::new(config);
-                Reload::Replaced
-            }
-            Err(error) => Reload::Failed(error),
-        })
+        self.config.look(|| Self::read(&self.settings)).map(Reload::from)
     }
 
     fn read(settings: &ConnectorSettings) -> Result<ClientConfig, TlsError> {
@@ -89,7 +70,7 @@ impl Connector {
     /// The cryptography and the protocol do not fit together.
     pub fn for_services() -> Result<Self, TlsError> {
         let system = ConnectorSettings { ca: None, verify: true };
-        match Self::open(&system) {
+        let read = || match Self::read(&system) {
             Err(TlsError::NoSystemAuthorities { .. }) => {
                 let provider = Arc::new(aws_lc_rs::default_provider());
                 let config = ClientConfig::builder_with_provider(provider)
@@ -97,15 +78,17 @@ impl Connector {
                     .map_err(|error| TlsError::Setup { reason: error.to_string() })?
                     .with_root_certificates(RootCertStore::empty())
                     .with_no_client_auth();
-                Ok(Self::with(system, config, None))
+                Ok(config)
             }
             result => result,
-        }
+        };
+        let config = Watched::open(system.files(), read)?;
+        Ok(Self { settings: system, config })
     }
 
     /// The configuration.
     pub fn config(&self) -> Arc<ClientConfig> {
-        Arc::clone(&self.config.read())
+        self.config.current()
     }
 
     /// What a target's certificate must be valid for. A name is sent to the target too (SNI,
@@ -123,8 +106,8 @@ impl Connector {
 }
 
 impl ConnectorSettings {
-    fn stamp(&self) -> Option<Stamp> {
-        self.ca.as_ref().filter(|_| self.verify).and_then(|path| Stamp::of(path).ok())
+    fn files(&self) -> Vec<PathBuf> {
+        self.ca.iter().filter(|_| self.verify).cloned().collect()
     }
 }
 

@@ -80,6 +80,15 @@ pub enum Reload {
     Failed(TlsError),
 }
 
+impl From<Result<(), TlsError>> for Reload {
+    fn from(looked: Result<(), TlsError>) -> Self {
+        match looked {
+            Ok(()) => Self::Replaced,
+            Err(error) => Self::Failed(error),
+        }
+    }
+}
+
 /// From when until when a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {

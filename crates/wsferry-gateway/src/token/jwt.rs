@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::pair;
@@ -14,7 +13,7 @@ use super::{LookUp, LookUpError, Looking, Token, TokenSource};
 use crate::address::Address;
 use crate::error::StartError;
 use crate::events::{Events, PluginEvent, Shown};
-use crate::sys::{OffWorker, Stamp, open_file};
+use crate::sys::{OffWorker, Watched, open_file};
 use crate::timeouts;
 use crate::token::jose::{Key, KeyError};
 
@@ -107,50 +106,32 @@ fn find(file: &KeyFile, token: &Token, events: &Events) -> Result<Address, LookU
     pair::target(&claims).map_err(LookUpError::Unknown)
 }
 
-/// The file, and what was read of it.
+/// The file, and the key that was read of it.
 #[derive(Debug)]
 struct KeyFile {
     path: PathBuf,
-    read: Mutex<Read>,
-}
-
-#[derive(Debug)]
-struct Read {
-    /// The file when it was last read, whatever came of it; `None`: it was not there.
-    stamp: Option<Stamp>,
-    key: Arc<Key>,
+    key: Watched<Key>,
 }
 
 impl KeyFile {
     fn open(path: PathBuf) -> Result<Self, KeyFileError> {
-        let (stamp, key) = read(&path)?;
-        Ok(Self { path, read: Mutex::new(Read { stamp: Some(stamp), key }) })
+        let key = Watched::open(vec![path.clone()], || read(&path))?;
+        Ok(Self { path, key })
     }
 
     /// The key that is in the file now, or the last good one.
     fn key(&self, events: &Events) -> Arc<Key> {
-        let stamp = Stamp::of(&self.path).ok();
-        let mut known = self.read.lock();
-        if known.stamp != stamp {
-            match read(&self.path) {
-                Ok((stamp, key)) => *known = Read { stamp: Some(stamp), key },
-                Err(error) => {
-                    events.tell(PluginEvent::KeyKept { error: Shown(&error) });
-                    known.stamp = stamp;
-                }
-            }
+        if let Some(Err(error)) = self.key.look(|| read(&self.path)) {
+            events.tell(PluginEvent::KeyKept { error: Shown(&error) });
         }
-        Arc::clone(&known.key)
+        self.key.current()
     }
 }
 
-fn read(path: &Path) -> Result<(Stamp, Arc<Key>), KeyFileError> {
+fn read(path: &Path) -> Result<Key, KeyFileError> {
     let failed = |error| KeyFileError::Read { path: path.to_owned(), error };
-    // The stamp is older than the contents: a change in between is seen at the next look-up.
-    let (file, metadata) = open_file(path).map_err(failed)?;
+    let (file, _) = open_file(path).map_err(failed)?;
     let mut contents = Vec::new();
     file.take(MAX_SIZE).read_to_end(&mut contents).map_err(failed)?;
-    let key = Key::read(&contents);
-    let key = key.map_err(|error| KeyFileError::Key { path: path.to_owned(), error })?;
-    Ok((Stamp::new(&metadata), Arc::new(key)))
+    Key::read(&contents).map_err(|error| KeyFileError::Key { path: path.to_owned(), error })
 }
