@@ -2,14 +2,13 @@
 //! from the bytes of a request.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
-use wsferry_proto::Kind;
 use wsferry_proto::handshake::{self, Refusal, Upgrade, Verdict};
 use wsferry_proto::head::Judge;
 
 use crate::fuzz::head::fields;
 
 /// The fields of a good handshake.
-const GOOD: [(&str, &str); 5] = [
+pub(crate) const GOOD: [(&str, &str); 5] = [
     ("Host", "localhost:8080"),
     ("Upgrade", "websocket"),
     ("Connection", "Upgrade"),
@@ -18,12 +17,12 @@ const GOOD: [(&str, &str); 5] = [
 ];
 
 /// The good fields with all of one name replaced by these values.
-fn with<'v>(name: &'v str, values: &[&'v str]) -> Vec<(&'v str, &'v str)> {
+pub(crate) fn with<'v>(name: &'v str, values: &[&'v str]) -> Vec<(&'v str, &'v str)> {
     let others = GOOD.into_iter().filter(|(other, _)| !other.eq_ignore_ascii_case(name));
     others.chain(values.iter().map(|value| (name, *value))).collect()
 }
 
-fn map(fields: &[(&str, &str)]) -> HeaderMap {
+pub(crate) fn map(fields: &[(&str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
@@ -32,18 +31,18 @@ fn map(fields: &[(&str, &str)]) -> HeaderMap {
     headers
 }
 
-fn judge(fields: &[(&str, &str)]) -> Result<Verdict, Refusal> {
+pub(crate) fn judge(fields: &[(&str, &str)]) -> Result<Verdict, Refusal> {
     handshake::judge(&Method::GET, Version::HTTP_11, &map(fields), &[])
 }
 
-fn upgrade(fields: &[(&str, &str)]) -> Upgrade {
+pub(crate) fn upgrade(fields: &[(&str, &str)]) -> Upgrade {
     match judge(fields) {
         Ok(Verdict::Upgrade(upgrade)) => upgrade,
         other => panic!("{other:?} for {fields:?}"),
     }
 }
 
-fn status(fields: &[(&str, &str)]) -> u16 {
+pub(crate) fn status(fields: &[(&str, &str)]) -> u16 {
     match judge(fields) {
         Err(refusal) => refusal.status.as_u16(),
         Ok(verdict) => panic!("{verdict:?} for {fields:?}"),
@@ -263,128 +262,6 @@ fn http_1_0_never_gets_an_upgrade() {
     }
     let plain = handshake::judge(&Method::GET, Version::HTTP_10, &map(&GOOD[..1]), &[]);
     assert_eq!(plain, Ok(Verdict::Plain));
-}
-
-#[test]
-fn the_subprotocol_is_binary_when_offered_and_else_the_first_one() {
-    let offers: [(&[&str], &str); 12] = [
-        (&["binary"], "binary"),
-        (&["binary, base64"], "binary"),
-        (&["base64, binary"], "binary"),
-        (&["base64", "binary"], "binary"),
-        (&["mqtt, binary"], "binary"),
-        (&["mqtt", "binary"], "binary"),
-        (&["mqtt"], "mqtt"),
-        (&["mqttv3.1,mqtt"], "mqttv3.1"),
-        (&["base64, chat"], "chat"),
-        (&[" , \tchat\t ,, "], "chat"),
-        (&["Binary"], "Binary"), // names of subprotocols have a case (RFC 6455 §4.2.2)
-        (&["BASE64"], "BASE64"),
-    ];
-    for (offered, chosen) in offers {
-        let upgrade = upgrade(&with("Sec-WebSocket-Protocol", offered));
-        assert_eq!(upgrade.subprotocol.unwrap(), chosen, "{offered:?}");
-    }
-}
-
-#[test]
-fn a_subprotocol_that_is_not_a_token_or_only_base64_is_bad() {
-    let offers: [&[&str]; 11] = [
-        &["base64"],
-        &["base64, base64"],
-        &[","],
-        &["", " , "],
-        &["a b"],
-        &["binary, a b"],
-        &["binary", "a;b"],
-        &["\"binary\""],
-        &["a/b"],
-        &["caf\u{e9}"],
-        &["a=b"],
-    ];
-    for offered in offers {
-        assert_eq!(status(&with("Sec-WebSocket-Protocol", offered)), 400, "{offered:?}");
-    }
-    let base64 = judge(&with("Sec-WebSocket-Protocol", &["base64"])).unwrap_err();
-    assert!(base64.reason.contains("base64"), "{}", base64.reason);
-}
-
-#[test]
-fn an_empty_subprotocol_field_is_as_good_as_none() {
-    let offers: [&[&str]; 4] = [&[""], &["\t "], &["", ""], &[]];
-    for offered in offers {
-        assert_eq!(upgrade(&with("Sec-WebSocket-Protocol", offered)).subprotocol, None);
-    }
-    let beside = upgrade(&with("Sec-WebSocket-Protocol", &["", "mqtt"]));
-    assert_eq!(beside.subprotocol.unwrap(), "mqtt");
-}
-
-const PROMISES: [&str; 7] = [
-    "xmpp",
-    "text.ircv3.net",
-    "binary.ircv3.net",
-    "graphql-ws",
-    "graphql-transport-ws",
-    "wamp.2.json",
-    "wamp.2.msgpack",
-];
-
-#[test]
-fn a_subprotocol_that_promises_more_than_a_byte_stream_is_left_out() {
-    for promise in PROMISES {
-        let alone = judge(&with("Sec-WebSocket-Protocol", &[promise])).unwrap_err();
-        assert_eq!(alone.status.as_u16(), 400, "{promise}");
-        assert!(alone.reason.contains("--subprotocol"), "{}", alone.reason);
-        let with_base64 = format!("base64, {promise}");
-        assert_eq!(status(&with("Sec-WebSocket-Protocol", &[&with_base64])), 400, "{promise}");
-        for other in ["binary", "mqtt", "v12.stomp", "text", "chat"] {
-            for offered in [format!("{promise}, {other}"), format!("{other}, {promise}")] {
-                let upgrade = upgrade(&with("Sec-WebSocket-Protocol", &[&offered]));
-                assert_eq!(upgrade.subprotocol.unwrap(), other, "{offered}");
-            }
-        }
-    }
-    for like_it in ["xmpp2", "XMPP", "wamp", "v10.stomp", "v11.stomp", "ircv3.net"] {
-        let upgrade = upgrade(&with("Sec-WebSocket-Protocol", &[like_it]));
-        assert_eq!(upgrade.subprotocol.unwrap(), like_it);
-    }
-}
-
-#[test]
-fn a_subprotocol_that_the_target_speaks_is_accepted() {
-    for promise in PROMISES {
-        let spoken = [promise.parse().unwrap()];
-        let judge = |offered: &str| {
-            let headers = map(&with("Sec-WebSocket-Protocol", &[offered]));
-            match handshake::judge(&Method::GET, Version::HTTP_11, &headers, &spoken) {
-                Ok(Verdict::Upgrade(upgrade)) => upgrade.subprotocol.unwrap(),
-                other => panic!("{other:?} for {offered}"),
-            }
-        };
-        assert_eq!(judge(promise), promise);
-        assert_eq!(judge(&format!("base64, {promise}, mqtt")), promise);
-        assert_eq!(judge(&format!("{promise}, binary")), "binary");
-    }
-    for text in ["", "base64", "a b", "a,b", "\u{e9}"] {
-        let error = text.parse::<handshake::Subprotocol>().unwrap_err().to_string();
-        assert!(error.contains("expected the name of a subprotocol"), "{text:?}: {error}");
-    }
-}
-
-#[test]
-fn the_subprotocols_text_and_binary_say_what_frames_are_sent() {
-    for (offered, send) in [
-        ("text", Some(Kind::Text)),
-        ("binary", Some(Kind::Binary)),
-        ("text, binary", Some(Kind::Binary)),
-        ("text, mqtt", Some(Kind::Text)),
-        ("base64, text", Some(Kind::Text)),
-        ("mqtt, text", None),
-        ("TEXT", None),
-    ] {
-        assert_eq!(upgrade(&with("Sec-WebSocket-Protocol", &[offered])).send, send, "{offered}");
-    }
-    assert_eq!(upgrade(&GOOD).send, None);
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod header;
 mod host;
 mod keep_alive;
 mod splits;
+mod subprotocols;
 mod text;
 mod tungstenite;
 mod violations;
