@@ -32,7 +32,7 @@ impl Handle {
     /// Looks now at all files that may have changed: certificates, authorities, tokens, keys. It waits
     /// for nothing; what came of it is told as events.
     pub fn look_at_files(&self) {
-        self.state.watched.look_now();
+        self.state.file_watch.look_now();
     }
 
     /// Puts new settings in the place of those that hold. All that they name is opened before anything

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::accept;
 use super::listening::{ListenerId, close};
 use super::sockets::Sockets;
 use super::state::State;
-use super::{accept, watch};
 use crate::events::GatewayEvent;
 
 impl State {
@@ -19,7 +19,7 @@ impl State {
 
     /// Looks at the files of the rules that hold now, and no longer at those of the ones before.
     pub(super) fn watch(&self) {
-        let tasks = watch::begin(&self.rules.load_full(), &self.watched, &self.door.events);
+        let tasks = self.file_watch.begin(&self.rules.load(), &self.door.events);
         *self.watching.lock() = tasks;
     }
 

@@ -17,7 +17,7 @@ use super::activity::Activity;
 use super::budget::Budget;
 use super::listening::{ListenerId, Listening};
 use super::rules::Rules;
-use super::watch::Watched;
+use super::watch::FileWatch;
 use crate::auth::Failures;
 use crate::door::{self, Door, FilePermits};
 use crate::net::Pipes;
@@ -46,7 +46,7 @@ pub(super) struct State {
     pub(super) turned_away: Arc<Semaphore>,
     pub(super) next_session: AtomicU64,
     pub(super) activity: Activity,
-    pub(super) watched: Watched,
+    pub(super) file_watch: FileWatch,
     /// The tasks that look at the files of the rules.
     pub(super) watching: Mutex<JoinSet<()>>,
     /// Held while rules are exchanged: one exchange at a time.
@@ -89,7 +89,7 @@ impl State {
             turned_away: Arc::new(Semaphore::new(budget.turned_away)),
             next_session: AtomicU64::new(1),
             activity: Activity::new(),
-            watched: Watched::new(),
+            file_watch: FileWatch::new(),
             watching: Mutex::new(JoinSet::new()),
             exchange: tokio::sync::Mutex::new(()),
         }
