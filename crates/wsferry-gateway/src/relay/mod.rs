@@ -10,7 +10,7 @@
 //!            └◄─────────── to_client: poll_take, poll_send ──────────────┘
 //! ```
 //!
-//! What the sides are is their own affair ([`ClientSide`], [`TargetSide`]). How an end on one side
+//! What the sides are is their own affair (`client_side.rs`, `target_side.rs`). How an end on one side
 //! becomes an end on the other is in [`wsferry_proto::ending`]; `ends.rs` does what that says.
 
 mod buffer;
