@@ -93,5 +93,5 @@ async fn programs_are_refused() {
     let reached = Reached::Moved(SourcePort::First);
     let route = DestinationSettings::Wrapped { program, reached };
     let said = refusal(|config| config.route = route).await;
-    assert!(said.contains("no programs") && said.contains("the feature wrap"), "{said}");
+    assert!(said.contains("cannot start programs") && said.contains("the feature wrap"), "{said}");
 }
