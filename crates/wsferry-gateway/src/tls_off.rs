@@ -124,6 +124,11 @@ impl Connector {
     }
 
     /// Never called.
+    pub const fn has_files(&self) -> bool {
+        match *self {}
+    }
+
+    /// Never called.
     pub const fn config(&self) -> Arc<ClientConfig> {
         match *self {}
     }

@@ -42,9 +42,9 @@ impl Dialer {
         Self { resolver, extra, preferred: Preferred::default(), tls, startup }
     }
 
-    /// Whether TLS is spoken with targets.
-    pub const fn speaks_tls(&self) -> bool {
-        self.tls.is_some()
+    /// Whether there is a file of the targets' authorities.
+    pub fn has_files(&self) -> bool {
+        self.tls.as_ref().is_some_and(Connector::has_files)
     }
 
     /// Reloads the file of the targets' authorities where it has changed. It blocks.

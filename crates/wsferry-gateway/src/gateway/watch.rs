@@ -58,7 +58,7 @@ impl FileWatch {
                 aside("certificates", events.clone(), look)
             }));
         }
-        for route in rules.routes.iter().filter(|route| route.dialer.speaks_tls()) {
+        for route in rules.routes.iter().filter(|route| route.dialer.has_files()) {
             let (dialer, events) = (Arc::clone(&route.dialer), events.clone());
             tasks.spawn(run(self.0.subscribe(), move |_| {
                 let (dialer, told) = (Arc::clone(&dialer), events.clone());

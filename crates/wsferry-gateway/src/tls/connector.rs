@@ -41,6 +41,11 @@ impl Connector {
         self.config.look(|| Self::read(&self.settings)).map(Reload::from)
     }
 
+    /// Whether there is a file that may change.
+    pub fn has_files(&self) -> bool {
+        !self.settings.files().is_empty()
+    }
+
     fn read(settings: &ConnectorSettings) -> Result<ClientConfig, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = match (&settings.ca, settings.verify) {
